@@ -1,0 +1,3 @@
+//! The command `ostrich`.
+
+fn main() {}

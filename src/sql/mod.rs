@@ -1,0 +1,3 @@
+//! Text to statements: splitting, variables, dialects, parsing, rewrites to what DataFusion plans.
+
+pub mod source;
