@@ -3,6 +3,7 @@
 //! Errors name the file, line and column that the user has open in an editor, so every token keeps its place in the
 //! whole file, not in its statement.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use sqlparser::tokenizer::{Location, Span};
@@ -12,12 +13,19 @@ pub use sqlparser::tokenizer::{Location, Span};
 pub struct Source {
     name: String,
     text: String,
+    lines: LineIndex,
 }
 
 impl Source {
-    /// `name` is what error messages show in front of line and column: a path as the user wrote it, or a word for texts without one.
+    /// `name` is what error messages show in front of line and column: a path as the user wrote it, or a word for
+    /// texts without one. A byte order mark at the start is not part of the text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Source { name: name.into(), text: text.into() })
+        let mut text: String = text.into();
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        let lines = LineIndex::new(&text);
+        Arc::new(Source { name: name.into(), text, lines })
     }
 
     pub fn name(&self) -> &str {
@@ -31,6 +39,73 @@ impl Source {
     /// Line `number` (from 1) without its line end; `None` past the end.
     pub fn line(&self, number: u64) -> Option<&str> {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.text.split('\n').nth(index).map(|line| line.strip_suffix('\r').unwrap_or(line))
+        let start = *self.lines.starts.get(index)?;
+        let end = self.lines.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
+    }
+
+    /// The place of a byte offset.
+    pub fn location(&self, offset: usize) -> Location {
+        self.lines.location(&self.text, offset)
+    }
+
+    /// The place of a range of bytes.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.location(range.start), self.location(range.end))
+    }
+}
+
+/// Where the lines of a text begin: turns line and column (both from 1, columns in characters) into byte offsets and back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LineIndex {
+    starts: Vec<usize>,
+}
+
+impl LineIndex {
+    pub(crate) fn new(text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        LineIndex { starts }
+    }
+
+    /// The byte offset of a place; past the end of its line or text, the end of the text.
+    pub(crate) fn offset(&self, text: &str, location: Location) -> usize {
+        let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some(&start) = self.starts.get(line) else { return text.len() };
+        let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let rest = text.get(start..).unwrap_or_default();
+        rest.char_indices().nth(column).map_or(text.len(), |(at, _)| start + at)
+    }
+
+    pub(crate) fn location(&self, text: &str, offset: usize) -> Location {
+        let line = self.starts.partition_point(|&start| start <= offset).saturating_sub(1);
+        let start = self.starts.get(line).copied().unwrap_or(0);
+        let column = text.get(start..offset.min(text.len())).map_or(0, |before| before.chars().count());
+        Location::new(line as u64 + 1, column as u64 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_offsets_agree_with_multibyte_text() {
+        let text = "select 'é',\r\n  x\nfrom t";
+        let source = Source::new("a.sql", text);
+        for (offset, _) in text.char_indices() {
+            let location = source.location(offset);
+            assert_eq!(source.lines.offset(text, location), offset, "at {location:?}");
+        }
+        assert_eq!(source.line(1), Some("select 'é',"));
+        assert_eq!(source.line(3), Some("from t"));
+        assert_eq!(source.line(4), None);
+        assert_eq!(source.line(0), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_text() {
+        let source = Source::new("a.sql", "\u{feff}select 1");
+        assert_eq!(source.text(), "select 1");
+        assert_eq!(source.location(0), Location::new(1, 1));
     }
 }

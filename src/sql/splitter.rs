@@ -1,0 +1,336 @@
+//! A script to its statements.
+//!
+//! `;` ends a statement, unless it stands in a string, a quoted name or a comment: only the dialect's tokenizer knows.
+//! The pieces cover the text without gaps, so nothing a user wrote is lost or read twice. A line that begins with `\`
+//! where a statement could begin is a command to the shell and ends with the line, whatever quotes it holds.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use super::dialect::Dialect;
+use super::source::{LineIndex, Source, Span};
+use crate::error::{Error, Result};
+
+/// What a piece of a script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PieceKind {
+    /// SQL with its `;`.
+    Statement,
+    /// SQL at the end of the text, without `;`.
+    LastStatement,
+    /// A command to the shell: `\d orders`.
+    MetaCommand,
+    /// Blanks, comments or a lone `;`: nothing to run.
+    Blank,
+    /// A string, name or comment that is open at the end of the text.
+    Unfinished,
+}
+
+/// A piece of a script. The pieces of a text, joined in order, are the text.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    source: Arc<Source>,
+    kind: PieceKind,
+    /// All of it, in bytes.
+    range: Range<usize>,
+    /// From the first token to the last, without blanks and comments around them and without the `;`.
+    body: Range<usize>,
+    /// Why it is unfinished.
+    unfinished: Option<String>,
+}
+
+impl Piece {
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    pub fn kind(&self) -> PieceKind {
+        self.kind
+    }
+
+    /// The whole piece, with blanks, comments and `;`.
+    pub fn full_text(&self) -> &str {
+        &self.source.text()[self.range.clone()]
+    }
+
+    /// What is to be run.
+    pub fn text(&self) -> &str {
+        &self.source.text()[self.body.clone()]
+    }
+
+    /// Where [`Piece::text`] stands in the source, in bytes.
+    pub fn body(&self) -> Range<usize> {
+        self.body.clone()
+    }
+
+    /// Where [`Piece::text`] stands in the source.
+    pub fn span(&self) -> Span {
+        self.source.span(self.body.clone())
+    }
+
+    /// The error to show for an unfinished piece that nothing more will be added to.
+    pub fn check_finished(&self) -> Result<()> {
+        match &self.unfinished {
+            Some(message) => {
+                let span = self.source.span(self.body.start..self.body.start);
+                Err(Error::statement(message.clone()).at(&self.source, span).help("it is open until the end of the text"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Splits a script. Never fails: what cannot be read is the last piece, with kind [`PieceKind::Unfinished`].
+pub fn split(source: &Arc<Source>, dialect: Dialect) -> Vec<Piece> {
+    let text = source.text();
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        // SQL up to the next line that may be a command; if that line turns out to stand inside a statement, a longer stretch.
+        let mut search_from = start;
+        loop {
+            let command = next_command_line(text, search_from);
+            let end = command.as_ref().map_or(text.len(), |line| line.start);
+            let stretch = split_stretch(source, dialect, start..end);
+            match command {
+                None => {
+                    pieces.extend(stretch);
+                    return pieces;
+                }
+                Some(line) if stretch.last().is_none_or(|piece| is_complete(piece.kind)) => {
+                    pieces.extend(stretch);
+                    start = line.end;
+                    pieces.push(command_piece(source, line));
+                    break;
+                }
+                Some(line) => search_from = line.end,
+            }
+        }
+    }
+    pieces
+}
+
+fn is_complete(kind: PieceKind) -> bool {
+    matches!(kind, PieceKind::Statement | PieceKind::MetaCommand | PieceKind::Blank)
+}
+
+/// The next line whose first visible character is a backslash, with its line end.
+fn next_command_line(text: &str, from: usize) -> Option<Range<usize>> {
+    let mut start = from;
+    for line in text[from..].split_inclusive('\n') {
+        let end = start + line.len();
+        let begins_line = start == 0 || text.as_bytes().get(start - 1) == Some(&b'\n');
+        if begins_line && line.trim_start().starts_with('\\') {
+            return Some(start..end);
+        }
+        start = end;
+    }
+    None
+}
+
+fn command_piece(source: &Arc<Source>, line: Range<usize>) -> Piece {
+    let text = &source.text()[line.clone()];
+    let body_start = line.start + (text.len() - text.trim_start().len());
+    let body_end = body_start + text.trim().len();
+    Piece {
+        source: Arc::clone(source),
+        kind: PieceKind::MetaCommand,
+        range: line,
+        body: body_start..body_end,
+        unfinished: None,
+    }
+}
+
+/// Splits a stretch of pure SQL. An open string, name or comment makes its last piece unfinished.
+fn split_stretch(source: &Arc<Source>, dialect: Dialect, stretch: Range<usize>) -> Vec<Piece> {
+    let text = &source.text()[stretch.clone()];
+    let mut tokens = Vec::new();
+    let outcome = Tokenizer::new(dialect.tokens(), text).tokenize_with_location_into_buf(&mut tokens);
+    let offsets = TokenOffsets::new(text, &tokens);
+
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut body: Option<Range<usize>> = None;
+    let mut push = |range: Range<usize>, body: Option<Range<usize>>, kind: PieceKind, unfinished: Option<String>| {
+        let kind = if body.is_none() && unfinished.is_none() { PieceKind::Blank } else { kind };
+        let body = body.unwrap_or(range.end..range.end);
+        pieces.push(Piece {
+            source: Arc::clone(source),
+            kind,
+            range: stretch.start + range.start..stretch.start + range.end,
+            body: stretch.start + body.start..stretch.start + body.end,
+            unfinished,
+        });
+    };
+    for (token, range) in tokens.iter().zip(offsets) {
+        match &token.token {
+            Token::Whitespace(_) => {}
+            Token::SemiColon => {
+                push(start..range.end, body.take(), PieceKind::Statement, None);
+                start = range.end;
+            }
+            _ => body = Some(body.map_or(range.start, |body| body.start)..range.end),
+        }
+    }
+    match outcome {
+        Ok(()) if start < text.len() => push(start..text.len(), body, PieceKind::LastStatement, None),
+        Ok(()) => {}
+        Err(error) => {
+            // The tokenizer names the place where the open string begins; what precedes it is part of the same piece.
+            let open_at = LineIndex::new(text).offset(text, error.location).clamp(start, text.len());
+            let message = lower_first(&error.message);
+            push(start..text.len(), Some(open_at..text.len()), PieceKind::Unfinished, Some(message));
+        }
+    }
+    pieces
+}
+
+/// The byte ranges of tokens, from their lines and columns, in one pass.
+struct TokenOffsets<'a> {
+    text: &'a str,
+    tokens: std::slice::Iter<'a, TokenWithSpan>,
+    at: usize,
+    line: u64,
+    column: u64,
+}
+
+impl<'a> TokenOffsets<'a> {
+    fn new(text: &'a str, tokens: &'a [TokenWithSpan]) -> Self {
+        TokenOffsets { text, tokens: tokens.iter(), at: 0, line: 1, column: 1 }
+    }
+
+    fn advance(&mut self, line: u64, column: u64) -> usize {
+        while (self.line, self.column) < (line, column) {
+            let Some(character) = self.text.get(self.at..).and_then(|rest| rest.chars().next()) else { break };
+            self.at += character.len_utf8();
+            if character == '\n' {
+                self.line += 1;
+                self.column = 1;
+            } else {
+                self.column += 1;
+            }
+        }
+        self.at
+    }
+}
+
+impl Iterator for TokenOffsets<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let span = self.tokens.next()?.span;
+        let start = self.advance(span.start.line, span.start.column);
+        let end = self.advance(span.end.line, span.end.column);
+        Some(start..end)
+    }
+}
+
+/// Byte ranges of `tokens` in `text`.
+pub(crate) fn token_ranges(text: &str, tokens: &[TokenWithSpan]) -> Vec<Range<usize>> {
+    TokenOffsets::new(text, tokens).collect()
+}
+
+fn lower_first(message: &str) -> String {
+    let mut characters = message.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<(PieceKind, String)> {
+        split(&Source::new("t", text), Dialect::Ansi)
+            .into_iter()
+            .map(|piece| (piece.kind(), piece.text().to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn semicolons_in_strings_names_and_comments_do_not_split() {
+        let text = "select ';', \";\", `;` -- ;\n/* ; */ from t; select 2";
+        assert_eq!(
+            pieces(text),
+            vec![
+                (PieceKind::Statement, "select ';', \";\", `;` -- ;\n/* ; */ from t".to_string()),
+                (PieceKind::LastStatement, "select 2".to_string()),
+            ]
+        );
+    }
+
+    #[test]
+    fn blanks_and_comments_are_nothing_to_run() {
+        let kinds: Vec<_> = pieces(" ; -- only a comment\n;\nselect 1;\n\n").into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, [PieceKind::Blank, PieceKind::Blank, PieceKind::Statement, PieceKind::Blank]);
+    }
+
+    #[test]
+    fn an_open_string_is_unfinished_and_named_at_its_start() {
+        let source = Source::new("t", "select 1;\nselect 'abc;\n");
+        let pieces = split(&source, Dialect::Ansi);
+        assert_eq!(pieces.len(), 2);
+        assert_eq!(pieces[1].kind(), PieceKind::Unfinished);
+        let error = pieces[1].check_finished().unwrap_err();
+        let start = error.position().unwrap().span.start;
+        assert_eq!((start.line, start.column), (2, 8));
+    }
+
+    #[test]
+    fn a_backslash_line_is_a_command_only_between_statements() {
+        let text = "\\timing on\nselect '\n\\d inside\n';\n  \\d orders' \nselect 1;";
+        assert_eq!(
+            pieces(text),
+            vec![
+                (PieceKind::MetaCommand, "\\timing on".to_string()),
+                (PieceKind::Statement, "select '\n\\d inside\n'".to_string()),
+                (PieceKind::Blank, String::new()),
+                (PieceKind::MetaCommand, "\\d orders'".to_string()),
+                (PieceKind::Statement, "select 1".to_string()),
+            ]
+        );
+    }
+
+    #[test]
+    fn positions_are_those_of_the_file() {
+        let source = Source::new("t", "select 1;\r\n\r\n  select 'é', 2;");
+        let pieces = split(&source, Dialect::Ansi);
+        let start = pieces[1].span().start;
+        assert_eq!((start.line, start.column), (3, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_lost_or_invented(text in "(\\PC|[;'\"`\\\\/*\\-$ \n\r\t]){0,200}") {
+            for dialect in [Dialect::Ansi, Dialect::Hive] {
+                let source = Source::new("t", text.clone());
+                let joined: String = split(&source, dialect).iter().map(Piece::full_text).collect();
+                prop_assert_eq!(joined.as_str(), source.text());
+            }
+        }
+
+        #[test]
+        fn any_bytes_split_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            for dialect in [Dialect::Ansi, Dialect::Hive] {
+                let source = Source::new("t", text.clone());
+                let joined: String = split(&source, dialect).iter().map(Piece::full_text).collect();
+                prop_assert_eq!(joined.as_str(), source.text());
+            }
+        }
+
+        /// Statements that hold no `;` of their own come back as they were written.
+        #[test]
+        fn statements_come_back_whole(statements in proptest::collection::vec("[a-z]{1,8}( '[a-z;]{0,5}'| [0-9]{1,3}){0,4}", 1..8)) {
+            let text = statements.join(" ;\n");
+            let found: Vec<String> = pieces(&text).into_iter().map(|(_, text)| text).collect();
+            prop_assert_eq!(found, statements);
+        }
+    }
+}
