@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod error;
+mod names;
 pub mod sql;
 pub mod storage;
 

@@ -1,5 +1,9 @@
 //! Text to statements: splitting, variables, dialects, parsing, rewrites to what DataFusion plans.
 
 pub mod dialect;
+pub(crate) mod parser;
+mod rewrite;
 pub mod source;
 pub mod splitter;
+pub mod statement;
+pub mod variables;

@@ -75,7 +75,9 @@ impl Piece {
         match &self.unfinished {
             Some(message) => {
                 let span = self.source.span(self.body.start..self.body.start);
-                Err(Error::statement(message.clone()).at(&self.source, span).help("it is open until the end of the text"))
+                Err(Error::statement(message.clone())
+                    .at(&self.source, span)
+                    .help("it is open until the end of the text"))
             }
             None => Ok(()),
         }
@@ -267,7 +269,8 @@ mod tests {
 
     #[test]
     fn blanks_and_comments_are_nothing_to_run() {
-        let kinds: Vec<_> = pieces(" ; -- only a comment\n;\nselect 1;\n\n").into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<_> =
+            pieces(" ; -- only a comment\n;\nselect 1;\n\n").into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, [PieceKind::Blank, PieceKind::Blank, PieceKind::Statement, PieceKind::Blank]);
     }
 

@@ -1,0 +1,71 @@
+//! ALTER TABLE: rename, properties, new columns, constraints.
+
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::{Parsed, constraint, create, words};
+use crate::sql::statement::{AlterAction, AlterTable, ColumnDefinition, Statement};
+
+pub(super) fn alter(parser: &mut Parser) -> Parsed<Statement> {
+    words::expect(parser, &["ALTER"])?;
+    words::expect(parser, &["TABLE"])?;
+    let if_exists = words::if_exists(parser);
+    let name = parser.parse_object_name(false)?;
+    let action = action(parser)?;
+    Ok(Statement::AlterTable(Box::new(AlterTable { name, if_exists, action })))
+}
+
+fn action(parser: &mut Parser) -> Parsed<AlterAction> {
+    if words::take(parser, &["RENAME", "TO"]) {
+        return Ok(AlterAction::Rename(parser.parse_object_name(false)?));
+    }
+    if words::take(parser, &["SET", "TBLPROPERTIES"]) {
+        return Ok(AlterAction::SetProperties(words::pairs(parser)?));
+    }
+    if words::take(parser, &["UNSET", "TBLPROPERTIES"]) {
+        let if_exists = words::if_exists(parser);
+        parser.expect_token(&Token::LParen)?;
+        let names = parser.parse_comma_separated(words::key)?;
+        parser.expect_token(&Token::RParen)?;
+        return Ok(AlterAction::UnsetProperties { names, if_exists });
+    }
+    if words::take(parser, &["DROP", "CONSTRAINT"]) {
+        let if_exists = words::if_exists(parser);
+        return Ok(AlterAction::DropConstraint { name: parser.parse_identifier()?, if_exists });
+    }
+    if words::take(parser, &["ADD"]) {
+        return add(parser);
+    }
+    words::unexpected(
+        parser,
+        "RENAME TO, SET TBLPROPERTIES, UNSET TBLPROPERTIES, ADD COLUMNS, ADD CONSTRAINT or DROP CONSTRAINT",
+    )
+}
+
+/// `ADD COLUMNS (a INT, …)`, `ADD [COLUMN] [IF NOT EXISTS] a INT`, `ADD CONSTRAINT …`
+fn add(parser: &mut Parser) -> Parsed<AlterAction> {
+    if constraint::comes_next(parser) {
+        return Ok(AlterAction::AddConstraint(constraint::table_constraint(parser)?));
+    }
+    if words::take(parser, &["COLUMNS"]) || parser.peek_token_ref().token == Token::LParen {
+        parser.expect_token(&Token::LParen)?;
+        let columns = parser.parse_comma_separated(plain_column)?;
+        parser.expect_token(&Token::RParen)?;
+        return Ok(AlterAction::AddColumns { columns, if_not_exists: false });
+    }
+    words::take(parser, &["COLUMN"]);
+    let if_not_exists = words::if_not_exists(parser);
+    Ok(AlterAction::AddColumns { columns: vec![plain_column(parser)?], if_not_exists })
+}
+
+/// A column without constraints: they would hold for files that are there already, so they are added by a statement of their own.
+fn plain_column(parser: &mut Parser) -> Parsed<ColumnDefinition> {
+    let (column, constraints) = create::column(parser)?;
+    match constraints.first() {
+        None => Ok(column),
+        Some(constraint) => words::refuse(
+            "a column that is added takes no constraint; add it with ALTER TABLE … ADD CONSTRAINT",
+            constraint.span,
+        ),
+    }
+}

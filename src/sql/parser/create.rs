@@ -1,0 +1,188 @@
+//! CREATE DATABASE, CREATE [EXTERNAL] TABLE (with columns, constraints and AS), CREATE VIEW.
+
+use sqlparser::ast::Ident;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::{Parsed, constraint, query, words};
+use crate::sql::statement::{
+    ColumnDefinition, ConstraintDefinition, CreateDatabase, CreateTable, CreateView, PartitionColumn, Statement,
+    StatementText,
+};
+
+pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
+    words::expect(parser, &["CREATE"])?;
+    let or_replace = words::take(parser, &["OR", "REPLACE"]);
+    if words::take(parser, &["EXTERNAL", "TABLE"]) {
+        return table(parser, true, or_replace);
+    }
+    if words::take(parser, &["TABLE"]) {
+        return table(parser, false, or_replace);
+    }
+    if words::take(parser, &["VIEW"]) {
+        return view(parser, text, or_replace);
+    }
+    let span = parser.peek_token_ref().span;
+    match words::peek(parser, 0).as_deref() {
+        Some("DATABASE" | "SCHEMA") if !or_replace => {
+            parser.next_token();
+            database(parser)
+        }
+        Some("TEMPORARY" | "TEMP") => {
+            words::refuse("temporary tables and views are not supported; WITH names a result for one statement", span)
+        }
+        Some("FUNCTION") => words::refuse("functions cannot be defined in SQL", span),
+        Some("INDEX") => words::refuse("there are no indexes on files; partition or sort the data", span),
+        Some("MATERIALIZED") => words::refuse("materialized views are not supported; use CREATE TABLE … AS", span),
+        _ => words::unexpected(parser, "DATABASE, TABLE, EXTERNAL TABLE or VIEW"),
+    }
+}
+
+fn database(parser: &mut Parser) -> Parsed<Statement> {
+    let if_not_exists = words::if_not_exists(parser);
+    let name = parser.parse_identifier()?;
+    let mut database = CreateDatabase { name, if_not_exists, comment: None, location: None };
+    loop {
+        if words::take(parser, &["COMMENT"]) {
+            database.comment = Some(words::string(parser)?.0);
+        } else if words::take(parser, &["LOCATION"]) {
+            database.location = Some(words::string(parser)?.0);
+        } else {
+            return Ok(Statement::CreateDatabase(database));
+        }
+    }
+}
+
+fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statement> {
+    let if_not_exists = words::if_not_exists(parser);
+    let name = parser.parse_object_name(false)?;
+    let mut table = CreateTable {
+        name,
+        external,
+        or_replace,
+        if_not_exists,
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        comment: None,
+        partitioned_by: Vec::new(),
+        format: None,
+        location: None,
+        options: Vec::new(),
+        properties: Vec::new(),
+        query: None,
+    };
+    if parser.peek_token_ref().token == Token::LParen {
+        (table.columns, table.constraints) = columns_and_constraints(parser)?;
+    }
+    // Clauses come in any order: every engine prints them in another.
+    loop {
+        let span = parser.peek_token_ref().span;
+        if words::take(parser, &["COMMENT"]) {
+            table.comment = Some(words::string(parser)?.0);
+        } else if words::take(parser, &["PARTITIONED", "BY"]) {
+            table.partitioned_by = partition_columns(parser)?;
+        } else if words::take(parser, &["STORED", "AS"]) {
+            table.format = Some(words::format(parser)?);
+        } else if words::take(parser, &["LOCATION"]) {
+            table.location = Some(words::string(parser)?);
+        } else if words::take(parser, &["OPTIONS"]) {
+            table.options.extend(words::pairs(parser)?);
+        } else if words::take(parser, &["WITH", "HEADER", "ROW"]) {
+            table.options.push(("header".to_string(), "true".to_string()));
+        } else if words::take(parser, &["TBLPROPERTIES"]) {
+            table.properties.extend(words::pairs(parser)?);
+        } else if words::take(parser, &["ROW", "FORMAT"]) {
+            return words::refuse(
+                "ROW FORMAT is not supported yet; use STORED AS CSV OPTIONS ('delimiter' '…', 'header' 'false')",
+                span,
+            );
+        } else if words::take(parser, &["CLUSTERED", "BY"]) || words::take(parser, &["SORTED", "BY"]) {
+            return words::refuse("buckets are not supported yet", span);
+        } else if words::take(parser, &["LIKE"]) {
+            return words::refuse("CREATE TABLE … LIKE is not supported yet; use SHOW CREATE TABLE", span);
+        } else if words::take(parser, &["AS"]) || query::begins(parser) {
+            table.query = Some(parser.parse_query()?);
+            break;
+        } else {
+            break;
+        }
+    }
+    Ok(Statement::CreateTable(Box::new(table)))
+}
+
+/// `(a INT COMMENT '…' NOT NULL, …, PRIMARY KEY (a) RELY)`
+fn columns_and_constraints(parser: &mut Parser) -> Parsed<(Vec<ColumnDefinition>, Vec<ConstraintDefinition>)> {
+    parser.expect_token(&Token::LParen)?;
+    let mut columns = Vec::new();
+    let mut constraints = Vec::new();
+    loop {
+        if constraint::comes_next(parser) {
+            constraints.push(constraint::table_constraint(parser)?);
+        } else {
+            let (column, own) = column(parser)?;
+            columns.push(column);
+            constraints.extend(own);
+        }
+        if parser.consume_token(&Token::RParen) {
+            return Ok((columns, constraints));
+        }
+        if !parser.consume_token(&Token::Comma) {
+            return words::unexpected(parser, "',' or ')' after a column");
+        }
+    }
+}
+
+/// `name TYPE [NOT NULL …] [COMMENT '…']`
+pub(super) fn column(parser: &mut Parser) -> Parsed<(ColumnDefinition, Vec<ConstraintDefinition>)> {
+    let name = parser.parse_identifier()?;
+    let data_type = parser.parse_data_type()?;
+    let mut column = ColumnDefinition { name, data_type, comment: None };
+    let mut constraints = Vec::new();
+    loop {
+        let span = parser.peek_token_ref().span;
+        if words::take(parser, &["COMMENT"]) {
+            column.comment = Some(words::string(parser)?.0);
+        } else if words::take(parser, &["NULL"]) {
+            // Columns are nullable unless they say otherwise.
+        } else if words::take(parser, &["DEFAULT"]) {
+            return words::refuse("DEFAULT values are not supported: files hold no defaults", span);
+        } else if let Some(constraint) = constraint::column_constraint(parser, &column.name)? {
+            constraints.push(constraint);
+        } else {
+            return Ok((column, constraints));
+        }
+    }
+}
+
+/// `(dt DATE COMMENT '…', country)`
+fn partition_columns(parser: &mut Parser) -> Parsed<Vec<PartitionColumn>> {
+    parser.expect_token(&Token::LParen)?;
+    let columns = parser.parse_comma_separated(|parser| {
+        let name: Ident = parser.parse_identifier()?;
+        let data_type = match &parser.peek_token_ref().token {
+            Token::Word(word) if word.value.eq_ignore_ascii_case("COMMENT") => None,
+            Token::Word(_) => Some(parser.parse_data_type()?),
+            _ => None,
+        };
+        let comment = if words::take(parser, &["COMMENT"]) { Some(words::string(parser)?.0) } else { None };
+        Ok(PartitionColumn { name, data_type, comment })
+    })?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(columns)
+}
+
+fn view(parser: &mut Parser, text: &StatementText, or_replace: bool) -> Parsed<Statement> {
+    let if_not_exists = words::if_not_exists(parser);
+    let name = parser.parse_object_name(false)?;
+    let columns = match parser.peek_token_ref().token {
+        Token::LParen => words::names_in_parentheses(parser)?,
+        _ => Vec::new(),
+    };
+    let comment = if words::take(parser, &["COMMENT"]) { Some(words::string(parser)?.0) } else { None };
+    words::expect(parser, &["AS"])?;
+    // What is stored is the text, so that comments and layout survive.
+    let start = text.ranges.get(parser.index()).map_or(text.text.len(), |range| range.start);
+    let query = parser.parse_query()?;
+    let sql = text.text.get(start..).unwrap_or_default().trim().to_string();
+    Ok(Statement::CreateView(CreateView { name, or_replace, if_not_exists, columns, comment, query, sql }))
+}

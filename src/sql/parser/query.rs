@@ -1,0 +1,137 @@
+//! Queries and INSERT: sqlparser reads them; what must not reach DataFusion is refused or rewritten here.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sqlparser::ast::{Expr, Statement as Ast, Value, VisitMut, VisitorMut};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::{Parsed, words};
+use crate::error::{Error, Result};
+use crate::names::nearest;
+use crate::sql::rewrite;
+use crate::sql::source::Source;
+use crate::sql::statement::{CopySource, Describe, Statement};
+use crate::sql::variables::{Variables, with_span};
+
+/// Whether a query comes next.
+pub(super) fn begins(parser: &Parser) -> bool {
+    let mut ahead = 0;
+    while parser.peek_nth_token_ref(ahead).token == Token::LParen {
+        ahead += 1;
+    }
+    matches!(words::peek(parser, ahead).as_deref(), Some("SELECT" | "WITH" | "VALUES" | "FROM"))
+}
+
+pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
+    let span = parser.peek_token_ref().span;
+    match words::peek(parser, 0).as_deref() {
+        Some("DELETE" | "UPDATE" | "MERGE" | "TRUNCATE") => {
+            return words::refuse(
+                "rows in files cannot be changed in place yet; write a new table with CREATE TABLE … AS",
+                span,
+            );
+        }
+        Some("BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT") => {
+            return words::refuse("there are no transactions over several statements; each statement is one", span);
+        }
+        Some("MSCK" | "LOAD") => return words::refuse("this statement is not supported yet", span),
+        Some("ANALYZE") => return words::refuse("ANALYZE TABLE is not supported yet", span),
+        Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
+            return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
+        }
+        Some("GRANT" | "REVOKE" | "DENY") => return words::refuse("there are no users or rights here", span),
+        Some("INSERT" | "SELECT" | "WITH" | "VALUES" | "FROM") => {}
+        _ if begins(parser) => {}
+        _ => return words::unexpected(parser, "a SQL statement"),
+    }
+    match parser.parse_statement()? {
+        statement @ Ast::Query(_) => Ok(Statement::Query(Box::new(statement))),
+        Ast::Insert(insert) => {
+            if insert.overwrite {
+                return words::refuse("INSERT OVERWRITE is not supported yet; use CREATE OR REPLACE TABLE … AS", span);
+            }
+            if insert.partitioned.is_some() {
+                return words::refuse(
+                    "INSERT … PARTITION is not supported yet; select the partition columns last",
+                    span,
+                );
+            }
+            Ok(Statement::Insert(Box::new(Ast::Insert(insert))))
+        }
+        _ => words::refuse("this statement is not supported", span),
+    }
+}
+
+/// Binds `:name` values and rewrites the parts that DataFusion would read otherwise, in every query that the statement holds.
+pub(super) fn finish(statement: &mut Statement, variables: &Variables, source: &Arc<Source>) -> Result<()> {
+    match statement {
+        Statement::Query(ast) | Statement::Insert(ast) | Statement::Describe(Describe::Query(ast)) => {
+            finish_part(ast.as_mut(), variables, source)
+        }
+        Statement::Explain(explain) => finish(&mut explain.statement, variables, source),
+        Statement::Copy(copy) => match &mut copy.source {
+            CopySource::Query(query) => finish_part(query.as_mut(), variables, source),
+            CopySource::Table(_) => Ok(()),
+        },
+        Statement::CreateTable(create) => match &mut create.query {
+            Some(query) => finish_part(query.as_mut(), variables, source),
+            None => Ok(()),
+        },
+        Statement::CreateView(view) => finish_view(view, source),
+        _ => Ok(()),
+    }
+}
+
+fn finish_part(part: &mut impl VisitMut, variables: &Variables, source: &Arc<Source>) -> Result<()> {
+    if let ControlFlow::Break(error) = part.visit(&mut Binder { variables, source }) {
+        return Err(error);
+    }
+    rewrite::to_datafusion(part, source)
+}
+
+/// A view keeps its text, so a value that is bound now would be lost later.
+fn finish_view(view: &mut crate::sql::statement::CreateView, source: &Arc<Source>) -> Result<()> {
+    let none = Variables::default();
+    finish_part(view.query.as_mut(), &none, source).map_err(|error| {
+        if error.message().contains(":") { error.help("a view cannot hold bound values; use ${name}") } else { error }
+    })
+}
+
+/// Puts literals in the place of `:name`.
+struct Binder<'a> {
+    variables: &'a Variables,
+    source: &'a Arc<Source>,
+}
+
+impl VisitorMut for Binder<'_> {
+    type Break = Error;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Value(value) = expr else { return ControlFlow::Continue(()) };
+        let Value::Placeholder(placeholder) = &value.value else { return ControlFlow::Continue(()) };
+        let span = value.span;
+        let Some(name) = placeholder.strip_prefix(':') else {
+            return ControlFlow::Break(
+                Error::statement(format!("placeholder {placeholder} has no value"))
+                    .at(self.source, span)
+                    .help("name it, as in :day, and give it with --var day=…"),
+            );
+        };
+        match self.variables.bound_value(name) {
+            Some(bound) => {
+                *expr = Expr::Value(with_span(bound, span));
+                ControlFlow::Continue(())
+            }
+            None => {
+                let error = Error::statement(format!("variable \"{name}\" is not defined")).at(self.source, span);
+                let known = nearest(name, self.variables.iter().map(|(name, _)| name));
+                ControlFlow::Break(match known {
+                    Some(known) => error.help(format!("did you mean :{known}?")),
+                    None => error.help(format!("define it with --var {name}=… or \\set {name} …")),
+                })
+            }
+        }
+    }
+}

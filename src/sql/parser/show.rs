@@ -1,0 +1,109 @@
+//! SHOW … and DESCRIBE.
+
+use sqlparser::ast::Ident;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::{Parsed, query, words};
+use crate::sql::statement::{Describe, Show, Statement};
+
+pub(super) fn show(parser: &mut Parser) -> Parsed<Statement> {
+    words::expect(parser, &["SHOW"])?;
+    let span = parser.peek_token_ref().span;
+    let what = words::peek(parser, 0);
+    if words::take(parser, &["CREATE", "TABLE"]) || words::take(parser, &["CREATE", "VIEW"]) {
+        return Ok(Statement::Show(Show::CreateTable(parser.parse_object_name(false)?)));
+    }
+    let show = match what.as_deref() {
+        Some("DATABASES" | "SCHEMAS") => {
+            parser.next_token();
+            Show::Databases { like: like(parser)? }
+        }
+        Some("TABLES") => {
+            parser.next_token();
+            Show::Tables { database: in_database(parser)?, like: like(parser)? }
+        }
+        Some("VIEWS") => {
+            parser.next_token();
+            Show::Views { database: in_database(parser)?, like: like(parser)? }
+        }
+        Some("COLUMNS") => {
+            parser.next_token();
+            columns(parser)?
+        }
+        Some("FUNCTIONS") => {
+            parser.next_token();
+            Show::Functions { like: like(parser)? }
+        }
+        Some("VARIABLES") => {
+            parser.next_token();
+            Show::Variables
+        }
+        Some("ALL" | "SETTINGS") => {
+            parser.next_token();
+            Show::Settings { prefix: None }
+        }
+        Some("PARTITIONS") => return words::refuse("SHOW PARTITIONS is not supported yet", span),
+        Some("CREATE") | None => {
+            return words::unexpected(
+                parser,
+                "TABLES, DATABASES, VIEWS, COLUMNS, CREATE TABLE, FUNCTIONS, VARIABLES, ALL or a setting",
+            );
+        }
+        Some(_) => Show::Settings { prefix: Some(words::key(parser)?) },
+    };
+    Ok(Statement::Show(show))
+}
+
+/// `COLUMNS IN t [IN db] [LIKE 'x%']`
+fn columns(parser: &mut Parser) -> Parsed<Show> {
+    if !words::take(parser, &["IN"]) {
+        words::expect(parser, &["FROM"])?;
+    }
+    let mut table = parser.parse_object_name(false)?;
+    if let Some(database) = in_database(parser)? {
+        table.0.insert(0, sqlparser::ast::ObjectNamePart::Identifier(database));
+    }
+    Ok(Show::Columns { table, like: like(parser)? })
+}
+
+fn in_database(parser: &mut Parser) -> Parsed<Option<Ident>> {
+    if words::take(parser, &["IN"]) || words::take(parser, &["FROM"]) {
+        return parser.parse_identifier().map(Some);
+    }
+    Ok(None)
+}
+
+/// `LIKE 'pattern'`, or the pattern alone, as Hive has it.
+fn like(parser: &mut Parser) -> Parsed<Option<String>> {
+    let named = words::take(parser, &["LIKE"]);
+    match parser.peek_token_ref().token {
+        Token::SingleQuotedString(_) => Ok(Some(words::string(parser)?.0)),
+        _ if named => words::unexpected(parser, "a pattern in quotes"),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn describe(parser: &mut Parser) -> Parsed<Statement> {
+    parser.next_token();
+    let span = parser.peek_token_ref().span;
+    // FORMATTED is a table's name too, so it is Hive's word only with a name behind it.
+    let names_follow = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
+    match words::peek(parser, 0).as_deref() {
+        Some("FORMATTED" | "EXTENDED") if names_follow => {
+            return words::refuse("DESCRIBE FORMATTED is not supported yet; SHOW CREATE TABLE shows the same", span);
+        }
+        Some("DATABASE" | "SCHEMA" | "FUNCTION") if names_follow => {
+            return words::refuse("only tables, views and queries can be described", span);
+        }
+        Some("TABLE") if names_follow => {
+            parser.next_token();
+        }
+        _ => {}
+    }
+    if query::begins(parser) {
+        let query = parser.parse_query()?;
+        return Ok(Statement::Describe(Describe::Query(Box::new(sqlparser::ast::Statement::Query(query)))));
+    }
+    Ok(Statement::Describe(Describe::Table(parser.parse_object_name(true)?)))
+}

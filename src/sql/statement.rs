@@ -1,0 +1,251 @@
+//! What a user can say.
+//!
+//! Queries stay sqlparser's AST and go on to DataFusion. Everything about the catalog and the session is ours: what
+//! DataFusion's own statements mean (CREATE EXTERNAL TABLE, constraints, SHOW, SET) does not fit a lake's catalog.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::common::format::ExplainStatementOptions;
+use sqlparser::ast::{self, Ident, ObjectName};
+
+use super::dialect::Dialect;
+use super::source::{Source, Span};
+use crate::catalog::model::FileFormat;
+
+/// A statement with its text and place.
+#[derive(Debug, Clone)]
+pub struct ParsedStatement {
+    pub statement: Statement,
+    pub source: Arc<Source>,
+    /// Where it stands in the source.
+    pub span: Span,
+    pub dialect: Dialect,
+}
+
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// SELECT, VALUES, WITH …: rows come back.
+    Query(Box<ast::Statement>),
+    /// INSERT INTO … of any source.
+    Insert(Box<ast::Statement>),
+    Explain(Box<Explain>),
+    Copy(Box<Copy>),
+    CreateDatabase(CreateDatabase),
+    DropDatabase(DropDatabase),
+    Use(Ident),
+    CreateTable(Box<CreateTable>),
+    CreateView(CreateView),
+    Drop(Drop),
+    AlterTable(Box<AlterTable>),
+    Show(Show),
+    Describe(Describe),
+    Set(Set),
+    Reset(String),
+}
+
+impl Statement {
+    /// The word for it in `--stats`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Statement::Query(_) => "select",
+            Statement::Insert(_) => "insert",
+            Statement::Explain(_) => "explain",
+            Statement::Copy(_) => "copy",
+            Statement::CreateDatabase(_) => "create_database",
+            Statement::DropDatabase(_) => "drop_database",
+            Statement::Use(_) => "use",
+            Statement::CreateTable(create) if create.query.is_some() => "create_table_as",
+            Statement::CreateTable(_) => "create_table",
+            Statement::CreateView(_) => "create_view",
+            Statement::Drop(drop) if drop.view => "drop_view",
+            Statement::Drop(_) => "drop_table",
+            Statement::AlterTable(_) => "alter_table",
+            Statement::Show(_) => "show",
+            Statement::Describe(_) => "describe",
+            Statement::Set(_) => "set",
+            Statement::Reset(_) => "reset",
+        }
+    }
+}
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] [FORMAT …] statement`
+#[derive(Debug, Clone)]
+pub struct Explain {
+    pub options: ExplainStatementOptions,
+    pub statement: Statement,
+}
+
+/// `COPY t | (query) TO 'place' [STORED AS format] [PARTITIONED BY (…)] [OPTIONS (…)]`
+#[derive(Debug, Clone)]
+pub struct Copy {
+    pub source: CopySource,
+    pub target: String,
+    pub target_span: Span,
+    pub format: Option<FileFormat>,
+    pub partitioned_by: Vec<Ident>,
+    pub options: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone)]
+pub enum CopySource {
+    Table(ObjectName),
+    Query(Box<ast::Query>),
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateDatabase {
+    pub name: Ident,
+    pub if_not_exists: bool,
+    pub comment: Option<String>,
+    pub location: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DropDatabase {
+    pub name: Ident,
+    pub if_exists: bool,
+    pub cascade: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateTable {
+    pub name: ObjectName,
+    pub external: bool,
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<ColumnDefinition>,
+    pub constraints: Vec<ConstraintDefinition>,
+    pub comment: Option<String>,
+    /// Partition columns; a type is left out where the column is declared above or the query gives it.
+    pub partitioned_by: Vec<PartitionColumn>,
+    pub format: Option<FileFormat>,
+    pub location: Option<(String, Span)>,
+    pub options: Vec<(String, String)>,
+    pub properties: Vec<(String, String)>,
+    pub query: Option<Box<ast::Query>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnDefinition {
+    pub name: Ident,
+    pub data_type: ast::DataType,
+    pub comment: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PartitionColumn {
+    pub name: Ident,
+    pub data_type: Option<ast::DataType>,
+    pub comment: Option<String>,
+}
+
+/// `[CONSTRAINT name] PRIMARY KEY (…) | UNIQUE (…) | FOREIGN KEY (…) REFERENCES t (…) | NOT NULL (…)` with its words on trust.
+#[derive(Debug, Clone)]
+pub struct ConstraintDefinition {
+    pub name: Option<Ident>,
+    pub kind: ConstraintDefinitionKind,
+    pub enabled: bool,
+    pub validate: bool,
+    pub rely: bool,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum ConstraintDefinitionKind {
+    PrimaryKey(Vec<Ident>),
+    Unique(Vec<Ident>),
+    /// Without a list behind the table: its primary key.
+    ForeignKey {
+        columns: Vec<Ident>,
+        references: ObjectName,
+        referenced_columns: Vec<Ident>,
+    },
+    NotNull(Vec<Ident>),
+}
+
+#[derive(Debug, Clone)]
+pub struct CreateView {
+    pub name: ObjectName,
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<Ident>,
+    pub comment: Option<String>,
+    pub query: Box<ast::Query>,
+    /// The query as it was written, with its variables filled in.
+    pub sql: String,
+}
+
+/// `DROP TABLE | VIEW [IF EXISTS] a, b`
+#[derive(Debug, Clone)]
+pub struct Drop {
+    pub view: bool,
+    pub if_exists: bool,
+    pub names: Vec<ObjectName>,
+}
+
+#[derive(Debug, Clone)]
+pub struct AlterTable {
+    pub name: ObjectName,
+    pub if_exists: bool,
+    pub action: AlterAction,
+}
+
+#[derive(Debug, Clone)]
+pub enum AlterAction {
+    Rename(ObjectName),
+    SetProperties(Vec<(String, String)>),
+    UnsetProperties { names: Vec<String>, if_exists: bool },
+    AddColumns { columns: Vec<ColumnDefinition>, if_not_exists: bool },
+    AddConstraint(ConstraintDefinition),
+    DropConstraint { name: Ident, if_exists: bool },
+}
+
+#[derive(Debug, Clone)]
+pub enum Show {
+    Databases {
+        like: Option<String>,
+    },
+    Tables {
+        database: Option<Ident>,
+        like: Option<String>,
+    },
+    Views {
+        database: Option<Ident>,
+        like: Option<String>,
+    },
+    Columns {
+        table: ObjectName,
+        like: Option<String>,
+    },
+    CreateTable(ObjectName),
+    Functions {
+        like: Option<String>,
+    },
+    /// All settings, or those whose names begin so.
+    Settings {
+        prefix: Option<String>,
+    },
+    Variables,
+}
+
+#[derive(Debug, Clone)]
+pub enum Describe {
+    Table(ObjectName),
+    Query(Box<ast::Statement>),
+}
+
+/// `SET name = value`
+#[derive(Debug, Clone)]
+pub struct Set {
+    pub name: String,
+    pub value: String,
+    pub name_span: Span,
+}
+
+/// Tokens of a statement with their places in the source, and the bytes of the expanded text that each covers.
+#[derive(Debug)]
+pub(crate) struct StatementText {
+    pub text: String,
+    pub ranges: Vec<Range<usize>>,
+}
