@@ -4,6 +4,8 @@
 //! is one) points into the *file* the statement came from, and its help lines say what was meant or what to do. How it
 //! looks on a terminal is the business of `cli::errors`.
 
+pub(crate) mod datafusion;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -143,8 +145,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// Lets an [`Error`] travel through DataFusion's traits; `Error::from` unpacks it again with its position intact.
-impl From<Error> for datafusion::error::DataFusionError {
+impl From<Error> for ::datafusion::error::DataFusionError {
     fn from(error: Error) -> Self {
-        datafusion::error::DataFusionError::External(Box::new(error))
+        ::datafusion::error::DataFusionError::External(Box::new(error))
     }
 }

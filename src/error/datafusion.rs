@@ -1,0 +1,280 @@
+//! DataFusion's errors in our words.
+//!
+//! DataFusion wraps the cause in layers (context, diagnostics with places, errors of arrow, parquet and the object
+//! store). What a user needs is the innermost cause, its place in their file, and a way out.
+
+use std::sync::Arc;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{Column, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
+
+use super::{Error, ErrorKind};
+use crate::names::nearest;
+use crate::sql::source::{Source, Span};
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        convert(&error, None)
+    }
+}
+
+/// Converts an error of planning or running a statement whose text is `source`.
+pub(crate) fn in_statement(error: &DataFusionError, source: &Arc<Source>) -> Error {
+    convert(error, Some(source))
+}
+
+fn convert(error: &DataFusionError, source: Option<&Arc<Source>>) -> Error {
+    match error {
+        DataFusionError::Context(_, inner) => convert(inner, source),
+        DataFusionError::Shared(inner) => convert(inner, source),
+        DataFusionError::Collection(errors) => match errors.first() {
+            Some(first) => convert(first, source),
+            None => Error::statement("the statement failed"),
+        },
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            let error = convert(inner, source);
+            match (source, diagnostic.span) {
+                (Some(source), Some(span)) => error.at(source, place(span)),
+                _ => error,
+            }
+        }
+        DataFusionError::SchemaError(error, _) => schema_error(error, source),
+        DataFusionError::External(error) => foreign(error.as_ref(), source),
+        DataFusionError::ArrowError(error, _) => arrow(error, source),
+        DataFusionError::ParquetError(error) => parquet(error),
+        DataFusionError::ObjectStore(error) => object_store(error),
+        DataFusionError::IoError(error) => io(error),
+        DataFusionError::ResourcesExhausted(message) => exhausted(message),
+        DataFusionError::NotImplemented(message) => Error::statement(format!("not supported: {}", first_line(message))),
+        DataFusionError::Internal(message) => Error::statement(format!("internal error: {}", first_line(message)))
+            .help("this is a bug in Ostrich or DataFusion; please report the statement"),
+        DataFusionError::Plan(message) => planning(message),
+        DataFusionError::Execution(message) => Error::statement(first_line(message)),
+        DataFusionError::Configuration(message) => Error::statement(first_line(message)),
+        DataFusionError::SQL(error, _) => Error::statement(error.to_string()),
+        DataFusionError::ExecutionJoin(error) => Error::statement(format!("a task of the query stopped: {error}")),
+        other => Error::statement(first_line(&other.strip_backtrace())),
+    }
+}
+
+/// DataFusion and sqlparser each have a type for the same lines and columns.
+fn place(span: datafusion::common::Span) -> Span {
+    use crate::sql::source::Location;
+    Span::new(Location::new(span.start.line, span.start.column), Location::new(span.end.line, span.end.column))
+}
+
+/// An error that came through somebody else's trait: often one of ours, or one of the layers again.
+fn foreign(error: &(dyn std::error::Error + 'static), source: Option<&Arc<Source>>) -> Error {
+    if let Some(ours) = error.downcast_ref::<Error>() {
+        return ours.clone();
+    }
+    if let Some(error) = error.downcast_ref::<DataFusionError>() {
+        return convert(error, source);
+    }
+    if let Some(error) = error.downcast_ref::<Arc<DataFusionError>>() {
+        return convert(error, source);
+    }
+    if let Some(error) = error.downcast_ref::<ArrowError>() {
+        return arrow(error, source);
+    }
+    if let Some(error) = error.downcast_ref::<ParquetError>() {
+        return parquet(error);
+    }
+    if let Some(error) = error.downcast_ref::<::object_store::Error>() {
+        return object_store(error);
+    }
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return io(error);
+    }
+    Error::statement(first_line(&error.to_string()))
+}
+
+fn arrow(error: &ArrowError, source: Option<&Arc<Source>>) -> Error {
+    match error {
+        ArrowError::ExternalError(inner) => foreign(inner.as_ref(), source),
+        ArrowError::IoError(_, inner) => io(inner),
+        ArrowError::DivideByZero => {
+            Error::statement("division by zero").help("nullif(divisor, 0) makes the result NULL")
+        }
+        ArrowError::CastError(message) => {
+            Error::statement(first_line(message)).help("TRY_CAST gives NULL for what cannot be converted")
+        }
+        ArrowError::ArithmeticOverflow(message) | ArrowError::ComputeError(message) => {
+            Error::statement(first_line(message))
+        }
+        ArrowError::CsvError(message) | ArrowError::JsonError(message) | ArrowError::ParseError(message) => {
+            Error::statement(first_line(message))
+        }
+        other => Error::statement(first_line(&other.to_string())),
+    }
+}
+
+fn parquet(error: &ParquetError) -> Error {
+    if let ParquetError::External(inner) = error {
+        return foreign(inner.as_ref(), None);
+    }
+    let text = error.to_string();
+    Error::storage(first_line(text.strip_prefix("Parquet error: ").unwrap_or(&text)))
+}
+
+fn object_store(error: &::object_store::Error) -> Error {
+    match error {
+        ::object_store::Error::NotFound { path, .. } => Error::storage(format!("{path} does not exist")),
+        ::object_store::Error::PermissionDenied { path, .. } | ::object_store::Error::Unauthenticated { path, .. } => {
+            Error::storage(format!("no permission to read or write {path}"))
+        }
+        other => Error::storage(first_line(&other.to_string())),
+    }
+}
+
+fn io(error: &std::io::Error) -> Error {
+    if let Some(inner) = error.get_ref() {
+        let inner: &(dyn std::error::Error + 'static) = inner;
+        if let Some(ours) = inner.downcast_ref::<Error>() {
+            return ours.clone();
+        }
+    }
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Error::new(ErrorKind::Resources, "the disk is full").help(
+            "spilled data goes to the folder of datafusion.runtime.temp_directory; OSTRICH_TMPDIR or TMPDIR moves it",
+        ),
+        _ => Error::storage(error.to_string()),
+    }
+}
+
+/// Memory or spill space did not suffice. DataFusion names the operators that hold the most.
+fn exhausted(message: &str) -> Error {
+    let text = message.trim();
+    if text.contains("disk") || text.contains("spill") && text.contains("limit") {
+        return Error::new(ErrorKind::Resources, text.to_string())
+            .help("SET datafusion.runtime.max_temp_directory_size = '500G' allows more spilled data");
+    }
+    Error::new(ErrorKind::Resources, format!("not enough memory: {text}"))
+        .help("--memory-limit 16GB (or SET datafusion.runtime.memory_limit) allows more")
+        .help("fewer --threads need less; a smaller join side or fewer columns do as well")
+}
+
+fn schema_error(error: &SchemaError, source: Option<&Arc<Source>>) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let error = column_not_found(field, valid_fields);
+            match (source, field.spans.first()) {
+                (Some(source), Some(span)) => error.at(source, place(span)),
+                _ => error,
+            }
+        }
+        SchemaError::AmbiguousReference { field } => {
+            let error = Error::statement(format!("column \"{}\" could be from more than one table", field.name))
+                .help(format!("write it with its table: t.{}", field.name));
+            match (source, field.spans.first()) {
+                (Some(source), Some(span)) => error.at(source, place(span)),
+                _ => error,
+            }
+        }
+        SchemaError::DuplicateQualifiedField { qualifier, name } => {
+            Error::statement(format!("column \"{name}\" of {qualifier} occurs twice"))
+                .help("give one of them another name with AS")
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => {
+            Error::statement(format!("column \"{name}\" occurs twice")).help("give one of them another name with AS")
+        }
+    }
+}
+
+fn column_not_found(field: &Column, valid: &[Column]) -> Error {
+    let relations = {
+        let mut names: Vec<String> = Vec::new();
+        for column in valid {
+            if let Some(relation) = &column.relation {
+                let name = relation.table().to_string();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    };
+    if let Some(relation) = &field.relation
+        && !relations.is_empty()
+        && !relations.iter().any(|name| name == relation.table())
+    {
+        let error = Error::statement(format!("no table or alias \"{}\" in FROM", relation.table()));
+        return match nearest(relation.table(), relations.iter().map(String::as_str)) {
+            Some(name) => error.help(format!("did you mean \"{name}.{}\"?", field.name)),
+            None => error.help(format!("FROM has: {}", relations.join(", "))),
+        };
+    }
+    let candidates: Vec<&Column> =
+        valid.iter().filter(|column| field.relation.is_none() || column.relation == field.relation).collect();
+    let place = match (&field.relation, relations.as_slice()) {
+        (Some(relation), _) => format!(" in {}", relation.table()),
+        (None, [one]) => format!(" in {one}"),
+        (None, []) => String::new(),
+        (None, several) => format!(" in {}", several.join(", ")),
+    };
+    let error = Error::statement(format!("no column \"{}\"{place}", field.name));
+    match nearest(&field.name, candidates.iter().map(|column| column.name.as_str())) {
+        Some(name) => error.help(format!("did you mean \"{name}\"?")),
+        None if candidates.is_empty() => error,
+        None => {
+            const SHOWN: usize = 12;
+            let mut names: Vec<&str> = candidates.iter().map(|column| column.name.as_str()).take(SHOWN).collect();
+            if candidates.len() > SHOWN {
+                names.push("…");
+            }
+            error.help(format!("the columns are: {}", names.join(", ")))
+        }
+    }
+}
+
+/// Messages of the planner that can be said better.
+fn planning(message: &str) -> Error {
+    if let Some(rest) = message.strip_prefix("Invalid function '") {
+        let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));
+        let error = Error::statement(format!("no function \"{name}\""));
+        return match rest.split_once("Did you mean '").and_then(|(_, near)| near.split_once('\'')) {
+            Some((near, _)) if nearest(name, [near]).is_some() => error.help(format!("did you mean \"{near}\"?")),
+            _ => error.help("\\df or SHOW FUNCTIONS lists them"),
+        };
+    }
+    let text = message.trim();
+    // Signatures and candidates stand on lines of their own: they are the help.
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut error = Error::statement(lines.next().unwrap_or("the statement cannot be planned").to_string());
+    for line in lines.take(6) {
+        error = error.help(line.to_string());
+    }
+    error
+}
+
+/// What stands before a backtrace or a dump of details.
+fn first_line(message: &str) -> String {
+    let message = message.split("\n\nbacktrace:").next().unwrap_or(message);
+    message.split(".\nThis issue was likely caused by a bug").next().unwrap_or(message).trim().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_cause_and_its_kind_are_kept() {
+        let ours = Error::storage("orders.parquet is cut off").help("copy it again");
+        let wrapped = DataFusionError::Shared(Arc::new(DataFusionError::Context(
+            "optimizing".into(),
+            Box::new(DataFusionError::ArrowError(Box::new(ArrowError::ExternalError(Box::new(ours))), None)),
+        )));
+        let error = Error::from(wrapped);
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert_eq!(error.message(), "orders.parquet is cut off");
+        assert_eq!(error.help_lines(), ["copy it again"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let error = Error::from(DataFusionError::IoError(std::io::Error::from(std::io::ErrorKind::StorageFull)));
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Resources, "the disk is full"));
+    }
+}
