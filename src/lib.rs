@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod execution;
 mod names;
 pub mod sql;
 pub mod storage;

@@ -1,0 +1,100 @@
+//! Running a plan in this process.
+//!
+//! A hash join holds its build side in memory and cannot spill. When one does not fit, the plan is made once more with
+//! sort-merge joins, which can; that is safe as long as no row has been given out, so the first batch is awaited here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::{StreamExt, stream};
+
+use super::{Execution, Executor};
+use crate::error::Result;
+
+#[derive(Debug, Default)]
+pub struct LocalExecutor;
+
+#[async_trait]
+impl Executor for LocalExecutor {
+    async fn execute(&self, state: &SessionState, plan: LogicalPlan) -> Result<Execution> {
+        let may_run_twice = !has_effects(&plan);
+        let first = attempt(state, &plan).await;
+        match first {
+            Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
+                let mut config = state.config().clone();
+                config.options_mut().optimizer.prefer_hash_join = false;
+                let state = datafusion::execution::SessionStateBuilder::new_from_existing(state.clone())
+                    .with_config(config)
+                    .build();
+                let mut execution = attempt(&state, &plan).await.map_err(|failed| failed.cause)?;
+                execution.notes.push(
+                    "a hash join did not fit into memory; the query was run once more with sort-merge joins"
+                        .to_string(),
+                );
+                Ok(execution)
+            }
+            outcome => Ok(outcome.map_err(|failed| failed.cause)?),
+        }
+    }
+}
+
+struct Failed {
+    cause: DataFusionError,
+    has_hash_join: bool,
+}
+
+/// Starts the plan and waits for its first rows.
+async fn attempt(state: &SessionState, plan: &LogicalPlan) -> std::result::Result<Execution, Failed> {
+    let start = Instant::now();
+    let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed { cause, has_hash_join: false })?;
+    let planning = start.elapsed();
+    let has_hash_join = uses_hash_join(&physical);
+    let failed = |cause| Failed { cause, has_hash_join };
+    let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(failed)?;
+    let first = stream.next().await.transpose().map_err(failed)?;
+    Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new() })
+}
+
+/// The stream as it was before its first batch was taken.
+fn put_back(
+    first: Option<datafusion::arrow::array::RecordBatch>,
+    rest: SendableRecordBatchStream,
+) -> SendableRecordBatchStream {
+    match first {
+        None => rest,
+        Some(first) => {
+            let schema = rest.schema();
+            Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter([Ok(first)]).chain(rest)))
+        }
+    }
+}
+
+fn has_effects(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Dml(_) | LogicalPlan::Copy(_) | LogicalPlan::Ddl(_) => true,
+        LogicalPlan::Analyze(analyze) => has_effects(&analyze.input),
+        _ => false,
+    }
+}
+
+fn uses_hash_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.downcast_ref::<HashJoinExec>().is_some()
+        || plan.downcast_ref::<CrossJoinExec>().is_some()
+        || plan.children().into_iter().any(uses_hash_join)
+}
+
+fn is_out_of_memory(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+/// Time as `--stats` counts it.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,73 @@
+//! Running a plan: on this machine now, on a cluster later, behind one trait.
+
+mod local;
+pub mod memory;
+pub mod progress;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricValue;
+
+pub use local::LocalExecutor;
+
+use crate::error::Result;
+
+/// Where plans are run.
+#[async_trait]
+pub trait Executor: Send + Sync + Debug {
+    /// Plans the details and starts. Dropping what is returned stops the work.
+    async fn execute(&self, state: &SessionState, plan: LogicalPlan) -> Result<Execution>;
+}
+
+/// A plan that is running.
+pub struct Execution {
+    /// Rows as they come; errors are DataFusion's.
+    pub stream: SendableRecordBatchStream,
+    /// The physical plan, whose metrics grow while the stream is read.
+    pub plan: Arc<dyn ExecutionPlan>,
+    /// Time from the logical plan to the start.
+    pub planning: Duration,
+    /// What the user should know about how it is run.
+    pub notes: Vec<String>,
+}
+
+impl Execution {
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+}
+
+/// What a plan has read so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScanTotals {
+    pub bytes_scanned: u64,
+    pub files_scanned: u64,
+}
+
+/// Adds up the scans of a plan, from its metrics.
+pub fn scan_totals(plan: &Arc<dyn ExecutionPlan>) -> ScanTotals {
+    let mut totals = ScanTotals::default();
+    progress::for_each_scan(plan, &mut |scan, config| {
+        let Some(metrics) = scan.metrics() else { return };
+        if let Some(bytes) = metrics.sum_by_name("bytes_scanned") {
+            totals.bytes_scanned += bytes.as_usize() as u64;
+        }
+        // A file that is read in several ranges is one file.
+        let files: std::collections::HashSet<_> =
+            config.file_groups.iter().flat_map(|group| group.iter()).map(|file| &file.object_meta.location).collect();
+        let opened =
+            metrics.sum(|metric| matches!(metric.value(), MetricValue::Count { name, .. } if name == "files_opened"));
+        totals.files_scanned += match opened {
+            Some(opened) => (opened.as_usize() as u64).min(files.len() as u64),
+            None => files.len() as u64,
+        };
+    });
+    totals
+}
