@@ -2,7 +2,7 @@
 
 pub mod dialect;
 pub(crate) mod parser;
-mod rewrite;
+pub(crate) mod rewrite;
 pub mod source;
 pub mod splitter;
 pub mod statement;

@@ -3,6 +3,7 @@
 //! DataFusion's planner leaves some clauses unread. Each is either put in other words here, one kind a file, or refused
 //! with its place: a clause that is dropped in silence gives wrong rows.
 
+mod column_case;
 mod fetch;
 mod grouping;
 mod refused;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 use sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 use sqlparser::tokenizer::Span;
+
+pub(crate) use column_case::{ColumnSpellings, fold_column_case};
 
 use super::source::Source;
 use crate::error::{Error, Result};
