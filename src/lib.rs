@@ -1,9 +1,13 @@
 //! Ostrich: a SQL engine over lake files.
 
 pub mod catalog;
+pub mod cli;
 pub mod error;
 pub mod execution;
+pub mod generate;
 mod names;
+pub mod optimizer;
+pub mod session;
 pub mod sql;
 pub mod storage;
 

@@ -1,3 +1,43 @@
-//! The command `ostrich`.
+//! The command `ostrich`: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ostrich::cli::{app, args::Arguments};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Planning walks deep trees by recursion; this is address space, touched only as far as it is used.
+const STACK: usize = 256 << 20;
+/// Tasks of running queries recurse less.
+const WORKER_STACK: usize = 16 << 20;
+/// How long work that was stopped may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let (arguments, scripts) = Arguments::from_process();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(WORKER_STACK).build();
+        match runtime {
+            Ok(runtime) => {
+                let code = runtime.block_on(app::run(arguments, scripts));
+                runtime.shutdown_timeout(PATIENCE);
+                code
+            }
+            Err(error) => {
+                eprintln!("error: no threads can be started: {error}");
+                3
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("main".to_string()).stack_size(STACK).spawn(run);
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(_)) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: no threads can be started: {error}");
+            ExitCode::from(3)
+        }
+    }
+}

@@ -1,13 +1,31 @@
 //! Names to tables: databases, tables, views, constraints and statistics, in memory or in a file.
 
+pub mod constraints;
+pub mod information_schema;
+pub mod layered;
+pub mod memory;
 pub mod model;
+pub mod provider;
+mod rules;
+pub mod show_create;
+pub mod sqlite;
+#[cfg(test)]
+mod suite;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::names::nearest;
 use model::{Database, Relation, Table, TableName};
+
+pub use memory::MemoryMetastore;
+pub use provider::{OstrichCatalog, RelationResolver};
+pub use sqlite::SqliteMetastore;
+
+/// The name by which queries may put our catalog in front of a database: `ostrich.default.orders`.
+pub const CATALOG: &str = "ostrich";
 
 /// What to do when the name to be created is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +38,19 @@ pub enum IfExists {
     Replace,
 }
 
-/// Where names are kept. Every call is one transaction: it happens as a whole or not at all, and other processes see it at once.
+/// A change to a table, made while nobody else changes it. (A name of its own, because `async_trait` would tie the
+/// reference to the call's other lifetimes.)
+pub type TableChange = Box<dyn FnOnce(&mut Table) -> Result<()> + Send>;
+
+/// Where names are kept. Every call is one transaction: it happens as a whole or not at all, and other processes see
+/// it at once.
 ///
-/// Names are matched exactly; folding case is the front end's work.
+/// Names are matched exactly; folding case is the front end's work. A name that is not there is an error that says
+/// which one was meant ([`unknown_database`], [`unknown_relation`]).
+///
+/// A foreign key names the table it references. It goes along when that table is renamed, and stays when the table is
+/// dropped: a workflow that drops and makes its tables anew each night would lose it else. Who uses a foreign key must
+/// look whether the table is there.
 #[async_trait]
 pub trait Metastore: Send + Sync + Debug {
     /// All databases, by name.
@@ -30,31 +58,65 @@ pub trait Metastore: Send + Sync + Debug {
 
     async fn database(&self, name: &str) -> Result<Option<Database>>;
 
-    /// Returns whether it was created: `false` means that it was there and `if_exists` said to keep it.
+    /// Returns whether it was created: `false` means that it was there and `if_exists` said to keep it. Replacing one
+    /// gives it the new comment and location; what it holds stays.
     async fn create_database(&self, database: &Database, if_exists: IfExists) -> Result<bool>;
 
-    /// Drops a database; with `cascade` also what it holds, else a database that is not empty is an error. The database `default` stays.
-    async fn drop_database(&self, name: &str, cascade: bool) -> Result<()>;
+    /// Drops a database; with `cascade` also what it holds, else a database that is not empty is an error. The
+    /// database `default` stays. Returns the tables and views that went with it, by name: the caller may have files to
+    /// delete.
+    async fn drop_database(&self, name: &str, cascade: bool) -> Result<Vec<Relation>>;
 
     /// All tables and views of a database, by name.
     async fn relations(&self, database: &str) -> Result<Vec<Relation>>;
 
+    /// `None` also when the database is not there.
     async fn relation(&self, name: &TableName) -> Result<Option<Relation>>;
 
-    /// Returns whether it was created: `false` means that it was there and `if_exists` said to keep it. A view never replaces a
-    /// table nor a table a view.
+    /// Returns whether it was created: `false` means that it was there and `if_exists` said to keep it. A view never
+    /// replaces a table nor a table a view.
     async fn create_relation(&self, relation: &Relation, if_exists: IfExists) -> Result<bool>;
 
     /// Drops a table or view that must be there, and returns what it was.
     async fn drop_relation(&self, name: &TableName) -> Result<Relation>;
 
+    /// Gives a table or view another name, which must be free; foreign keys that reference the table go along. The
+    /// files of a managed table stay where they are.
     async fn rename_relation(&self, from: &TableName, to: &TableName) -> Result<()>;
 
-    /// Reads a table, lets `change` alter it, and stores the outcome, with no other writer in between. An error from `change` leaves
-    /// all as it was.
-    async fn update_table(
-        &self,
-        name: &TableName,
-        change: Box<dyn FnOnce(&mut Table) -> Result<()> + Send>,
-    ) -> Result<()>;
+    /// Reads a table, lets `change` alter it, and stores the outcome, with no other writer in between. An error from
+    /// `change` leaves all as it was. `change` must not touch the table's name, nor call the metastore.
+    async fn update_table(&self, name: &TableName, change: TableChange) -> Result<()>;
+}
+
+/// The error for a database that is not there, with the nearest name that is.
+pub async fn unknown_database(metastore: &dyn Metastore, name: &str) -> Error {
+    let error = Error::statement(format!("no database \"{name}\""));
+    let databases = metastore.databases().await.unwrap_or_default();
+    match nearest(name, databases.iter().map(|database| database.name.as_str())) {
+        Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
+        None => error,
+    }
+}
+
+/// The error for a table or view that is not there, with the nearest name that is: in its database, or else the same
+/// name in another one.
+pub async fn unknown_relation(metastore: &dyn Metastore, name: &TableName) -> Error {
+    match metastore.database(&name.database).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return unknown_database(metastore, &name.database).await,
+        Err(error) => return error,
+    }
+    let error = Error::statement(format!("no table or view \"{}\" in {}", name.name, name.database));
+    let beside = metastore.relations(&name.database).await.unwrap_or_default();
+    if let Some(meant) = nearest(&name.name, beside.iter().map(|relation| relation.name().name.as_str())) {
+        return error.help(format!("did you mean \"{meant}\"?"));
+    }
+    for database in metastore.databases().await.unwrap_or_default() {
+        let elsewhere = TableName::new(database.name, name.name.as_str());
+        if let Ok(Some(_)) = metastore.relation(&elsewhere).await {
+            return error.help(format!("did you mean {elsewhere}?"));
+        }
+    }
+    error
 }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use datafusion::arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::names::nearest;
 
 /// The database that is there from the start and cannot be dropped.
 pub const DEFAULT_DATABASE: &str = "default";
@@ -36,6 +40,13 @@ pub struct Database {
     pub location: Option<String>,
 }
 
+impl Database {
+    /// A database with a name and nothing else.
+    pub fn new(name: impl Into<String>) -> Self {
+        Database { name: name.into(), comment: None, location: None }
+    }
+}
+
 /// What a name in FROM can stand for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Relation {
@@ -43,11 +54,38 @@ pub enum Relation {
     View(View),
 }
 
+impl From<Table> for Relation {
+    fn from(table: Table) -> Self {
+        Relation::Table(table)
+    }
+}
+
+impl From<View> for Relation {
+    fn from(view: View) -> Self {
+        Relation::View(view)
+    }
+}
+
 impl Relation {
     pub fn name(&self) -> &TableName {
         match self {
             Relation::Table(table) => &table.name,
             Relation::View(view) => &view.name,
+        }
+    }
+
+    /// `table` or `view`, for messages.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Relation::Table(_) => "table",
+            Relation::View(_) => "view",
+        }
+    }
+
+    pub fn comment(&self) -> Option<&str> {
+        match self {
+            Relation::Table(table) => table.comment.as_deref(),
+            Relation::View(view) => view.comment.as_deref(),
         }
     }
 }
@@ -72,6 +110,44 @@ pub enum FileFormat {
     Arrow,
 }
 
+impl FileFormat {
+    pub const ALL: [FileFormat; 5] =
+        [FileFormat::Parquet, FileFormat::Csv, FileFormat::Json, FileFormat::Avro, FileFormat::Arrow];
+
+    /// The word behind STORED AS.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileFormat::Parquet => "PARQUET",
+            FileFormat::Csv => "CSV",
+            FileFormat::Json => "JSON",
+            FileFormat::Avro => "AVRO",
+            FileFormat::Arrow => "ARROW",
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FileFormat {
+    type Err = Error;
+
+    /// Reads the word behind STORED AS, in any case.
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            let names = Self::ALL.map(FileFormat::name);
+            let error = Error::statement(format!("unknown file format \"{text}\""));
+            match nearest(text, names) {
+                Some(meant) => error.help(format!("did you mean {meant}?")),
+                None => error.help(format!("the formats are {}", names.join(", "))),
+            }
+        })
+    }
+}
+
 /// A table over files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
@@ -82,7 +158,8 @@ pub struct Table {
     pub location: String,
     /// Columns stored in the files, in their declared order; empty: whatever the files have at the time of use.
     pub columns: Vec<Column>,
-    /// Columns whose values come from folder names, outermost first; `None`: found from the folder names at the time of use.
+    /// Columns whose values come from folder names, outermost first; `None`: found from the folder names at the time
+    /// of use.
     pub partition_columns: Option<Vec<Column>>,
     /// How the files are to be read, as given in OPTIONS: `header`, `delimiter`, `null`, … with lower-case keys.
     pub options: BTreeMap<String, String>,
@@ -115,7 +192,8 @@ pub struct View {
     pub comment: Option<String>,
 }
 
-/// A declared fact about a table's rows. What the optimizer may do with it depends on [`Constraint::rely`] and on evidence.
+/// A declared fact about a table's rows. What the optimizer may do with it depends on [`Constraint::rely`] and on
+/// evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     pub name: String,
@@ -135,6 +213,28 @@ pub enum ConstraintKind {
     Unique { columns: Vec<String> },
     ForeignKey { columns: Vec<String>, references: TableName, referenced_columns: Vec<String> },
     NotNull { columns: Vec<String> },
+}
+
+impl ConstraintKind {
+    /// The columns of the table itself, in their declared order.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            ConstraintKind::PrimaryKey { columns }
+            | ConstraintKind::Unique { columns }
+            | ConstraintKind::ForeignKey { columns, .. }
+            | ConstraintKind::NotNull { columns } => columns,
+        }
+    }
+
+    /// The words that declare it.
+    pub fn keywords(&self) -> &'static str {
+        match self {
+            ConstraintKind::PrimaryKey { .. } => "PRIMARY KEY",
+            ConstraintKind::Unique { .. } => "UNIQUE",
+            ConstraintKind::ForeignKey { .. } => "FOREIGN KEY",
+            ConstraintKind::NotNull { .. } => "NOT NULL",
+        }
+    }
 }
 
 /// What is known of a table's size and columns, from ANALYZE or from reading the files once.

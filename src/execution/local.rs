@@ -4,7 +4,7 @@
 //! sort-merge joins, which can; that is safe as long as no row has been given out, so the first batch is awaited here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
@@ -15,7 +15,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 
-use super::{Execution, Executor};
+use super::{Execution, Executor, Started};
 use crate::error::Result;
 
 #[derive(Debug, Default)]
@@ -23,9 +23,9 @@ pub struct LocalExecutor;
 
 #[async_trait]
 impl Executor for LocalExecutor {
-    async fn execute(&self, state: &SessionState, plan: LogicalPlan) -> Result<Execution> {
+    async fn execute(&self, state: &SessionState, plan: LogicalPlan, started: Started<'_>) -> Result<Execution> {
         let may_run_twice = !has_effects(&plan);
-        let first = attempt(state, &plan).await;
+        let first = attempt(state, &plan, started).await;
         match first {
             Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
                 let mut config = state.config().clone();
@@ -33,7 +33,7 @@ impl Executor for LocalExecutor {
                 let state = datafusion::execution::SessionStateBuilder::new_from_existing(state.clone())
                     .with_config(config)
                     .build();
-                let mut execution = attempt(&state, &plan).await.map_err(|failed| failed.cause)?;
+                let mut execution = attempt(&state, &plan, started).await.map_err(|failed| failed.cause)?;
                 execution.notes.push(
                     "a hash join did not fit into memory; the query was run once more with sort-merge joins"
                         .to_string(),
@@ -51,10 +51,15 @@ struct Failed {
 }
 
 /// Starts the plan and waits for its first rows.
-async fn attempt(state: &SessionState, plan: &LogicalPlan) -> std::result::Result<Execution, Failed> {
+async fn attempt(
+    state: &SessionState,
+    plan: &LogicalPlan,
+    started: Started<'_>,
+) -> std::result::Result<Execution, Failed> {
     let start = Instant::now();
     let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed { cause, has_hash_join: false })?;
     let planning = start.elapsed();
+    started(&physical);
     let has_hash_join = uses_hash_join(&physical);
     let failed = |cause| Failed { cause, has_hash_join };
     let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(failed)?;
@@ -92,9 +97,4 @@ fn uses_hash_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
 
 fn is_out_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
-}
-
-/// Time as `--stats` counts it.
-pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -19,11 +19,15 @@ pub use local::LocalExecutor;
 
 use crate::error::Result;
 
+/// Is told the physical plan before it runs, so that others can watch its metrics.
+pub type Started<'a> = &'a (dyn Fn(&Arc<dyn ExecutionPlan>) + Send + Sync);
+
 /// Where plans are run.
 #[async_trait]
 pub trait Executor: Send + Sync + Debug {
-    /// Plans the details and starts. Dropping what is returned stops the work.
-    async fn execute(&self, state: &SessionState, plan: LogicalPlan) -> Result<Execution>;
+    /// Plans the details, tells `started` the physical plan, and runs it up to its first rows. Dropping what is returned, or the
+    /// future, stops the work.
+    async fn execute(&self, state: &SessionState, plan: LogicalPlan, started: Started<'_>) -> Result<Execution>;
 }
 
 /// A plan that is running.

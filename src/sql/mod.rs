@@ -6,4 +6,5 @@ pub(crate) mod rewrite;
 pub mod source;
 pub mod splitter;
 pub mod statement;
+pub mod types;
 pub mod variables;

@@ -50,6 +50,11 @@ impl Piece {
         self.kind
     }
 
+    /// Where the whole piece begins in the source, in bytes.
+    pub fn start(&self) -> usize {
+        self.range.start
+    }
+
     /// The whole piece, with blanks, comments and `;`.
     pub fn full_text(&self) -> &str {
         &self.source.text()[self.range.clone()]
@@ -86,9 +91,14 @@ impl Piece {
 
 /// Splits a script. Never fails: what cannot be read is the last piece, with kind [`PieceKind::Unfinished`].
 pub fn split(source: &Arc<Source>, dialect: Dialect) -> Vec<Piece> {
+    split_from(source, dialect, 0)
+}
+
+/// Splits a script from a byte on, where a piece begins: for scripts that change their dialect.
+pub fn split_from(source: &Arc<Source>, dialect: Dialect, start: usize) -> Vec<Piece> {
     let text = source.text();
     let mut pieces = Vec::new();
-    let mut start = 0;
+    let mut start = start;
     while start < text.len() {
         // SQL up to the next line that may be a command; if that line turns out to stand inside a statement, a longer stretch.
         let mut search_from = start;

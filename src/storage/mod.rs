@@ -1,1 +1,25 @@
 //! Urls to object stores, files to tables: where data lies and how it is read and written.
+
+mod adapter;
+mod cache;
+mod errors;
+mod format;
+pub mod kind;
+pub mod listing;
+pub mod location;
+mod partitions;
+mod pruning;
+mod scan;
+mod schema;
+mod statistics;
+pub mod stores;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+pub use cache::StorageCaches;
+pub use location::Location;
+pub use partitions::{NULL_PARTITION, Partitions};
+pub use scan::with_plain_readers;
+pub use stores::{StoreConfig, StoreRegistry};
+pub use table::{DataFile, FileTable, TableSpec};

@@ -43,7 +43,7 @@ fn options(parser: &mut Parser, copy: &mut Copy) -> Parsed<()> {
     parser.expect_token(&Token::LParen)?;
     loop {
         let key = words::key(parser)?;
-        parser.consume_token(&Token::Eq);
+        let _ = parser.consume_token(&Token::Eq);
         match key.to_ascii_lowercase().as_str() {
             "format" => copy.format = Some(words::format(parser)?),
             "partition_by" if parser.peek_token_ref().token == Token::LParen => {

@@ -71,7 +71,7 @@ pub(super) fn pairs(parser: &mut Parser) -> Parsed<Vec<(String, String)>> {
     }
     let pairs = parser.parse_comma_separated(|parser| {
         let key = key(parser)?;
-        parser.consume_token(&Token::Eq);
+        let _ = parser.consume_token(&Token::Eq);
         Ok((key, value(parser)?))
     })?;
     parser.expect_token(&Token::RParen)?;

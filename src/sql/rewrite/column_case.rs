@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use sqlparser::ast::{
-    Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, TableAlias, TableFactor, Visit, VisitMut,
-    Visitor, VisitorMut,
+    Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, TableAlias, TableFactor, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 
 /// How the columns of a statement's tables are spelt, by their lower-case form.
@@ -107,7 +107,9 @@ impl Visitor for Aliases {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } | TableFactor::UNNEST { alias, .. } => {
+            TableFactor::Table { alias, .. }
+            | TableFactor::Derived { alias, .. }
+            | TableFactor::UNNEST { alias, .. } => {
                 self.add_columns(alias.as_ref());
             }
             _ => {}

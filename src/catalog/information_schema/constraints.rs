@@ -1,0 +1,165 @@
+//! `information_schema.table_constraints`, `key_column_usage` and `referential_constraints`.
+//!
+//! A constraint's name is unique in its table only, so these have the table's name wherever the standard has it, and
+//! `referential_constraints` has it too.
+
+use std::collections::BTreeMap;
+
+use super::ColumnOf::{self, NullableNumber, NullableText, Number, Text};
+use super::relations::{all, qualified};
+use super::{Cell, Sources};
+use crate::catalog::CATALOG;
+use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName};
+use crate::error::Result;
+
+pub(super) const TABLE_CONSTRAINTS: &[ColumnOf] = &[
+    Text("constraint_catalog"),
+    Text("constraint_schema"),
+    Text("constraint_name"),
+    Text("table_catalog"),
+    Text("table_schema"),
+    Text("table_name"),
+    Text("constraint_type"),
+    Text("is_deferrable"),
+    Text("initially_deferred"),
+    // From here on ours: what the words behind the constraint say.
+    Text("trust"),
+    Text("enabled"),
+    Text("validated"),
+];
+
+pub(super) const KEY_COLUMN_USAGE: &[ColumnOf] = &[
+    Text("constraint_catalog"),
+    Text("constraint_schema"),
+    Text("constraint_name"),
+    Text("table_catalog"),
+    Text("table_schema"),
+    Text("table_name"),
+    Text("column_name"),
+    Number("ordinal_position"),
+    NullableNumber("position_in_unique_constraint"),
+    // What a foreign key's column references; the key it belongs to need not be declared.
+    NullableText("referenced_table_schema"),
+    NullableText("referenced_table_name"),
+    NullableText("referenced_column_name"),
+];
+
+pub(super) const REFERENTIAL_CONSTRAINTS: &[ColumnOf] = &[
+    Text("constraint_catalog"),
+    Text("constraint_schema"),
+    Text("constraint_name"),
+    NullableText("unique_constraint_catalog"),
+    NullableText("unique_constraint_schema"),
+    NullableText("unique_constraint_name"),
+    Text("match_option"),
+    Text("update_rule"),
+    Text("delete_rule"),
+    Text("table_name"),
+    Text("referenced_table_schema"),
+    Text("referenced_table_name"),
+];
+
+async fn tables(sources: &Sources) -> Result<BTreeMap<TableName, Table>> {
+    let tables = all(sources).await?.into_iter().filter_map(|relation| match relation {
+        Relation::Table(table) => Some((table.name.clone(), table)),
+        Relation::View(_) => None,
+    });
+    Ok(tables.collect())
+}
+
+fn with_constraints(tables: &BTreeMap<TableName, Table>) -> impl Iterator<Item = (&Table, &Constraint)> {
+    tables.values().flat_map(|table| table.constraints.iter().map(move |constraint| (table, constraint)))
+}
+
+/// The three cells that name a constraint.
+fn constraint_name(table: &Table, constraint: &Constraint) -> [Cell; 3] {
+    [CATALOG.into(), table.name.database.as_str().into(), constraint.name.as_str().into()]
+}
+
+pub(super) async fn table_constraints(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let row = |(table, constraint): (&Table, &Constraint)| {
+        let rest = [
+            constraint.kind.keywords().into(),
+            false.into(),
+            false.into(),
+            if constraint.rely { "rely" } else { "norely" }.into(),
+            constraint.enabled.into(),
+            constraint.validate.into(),
+        ];
+        [&constraint_name(table, constraint)[..], &qualified(&table.name), &rest].concat()
+    };
+    Ok(with_constraints(&tables(sources).await?).map(row).collect())
+}
+
+pub(super) async fn key_column_usage(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let tables = tables(sources).await?;
+    let mut rows = Vec::new();
+    for (table, constraint) in with_constraints(&tables) {
+        let columns = constraint.kind.columns();
+        for (position, column) in (1_u64..).zip(columns) {
+            let mut row = [&constraint_name(table, constraint)[..], &qualified(&table.name)].concat();
+            row.extend([column.as_str().into(), position.into()]);
+            row.extend(match &constraint.kind {
+                ConstraintKind::ForeignKey { references, referenced_columns, .. } => {
+                    let referenced = (1_u64..).zip(referenced_columns).find(|(own, _)| *own == position);
+                    let key = referenced_key(&tables, references, referenced_columns);
+                    let in_key = referenced.zip(key).and_then(|((_, column), key)| {
+                        (1_u64..).zip(key.kind.columns()).find(|(_, in_key)| *in_key == column)
+                    });
+                    [
+                        in_key.map(|(position, _)| position).into(),
+                        references.database.as_str().into(),
+                        references.name.as_str().into(),
+                        referenced.map_or(Cell::Null, |(_, column)| column.as_str().into()),
+                    ]
+                }
+                _ => [Cell::Null, Cell::Null, Cell::Null, Cell::Null],
+            });
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) async fn referential_constraints(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let tables = tables(sources).await?;
+    let mut rows = Vec::new();
+    for (table, constraint) in with_constraints(&tables) {
+        let ConstraintKind::ForeignKey { references, referenced_columns, .. } = &constraint.kind else { continue };
+        let key = match referenced_key(&tables, references, referenced_columns) {
+            Some(key) => [CATALOG.into(), references.database.as_str().into(), key.name.as_str().into()],
+            None => [Cell::Null, Cell::Null, Cell::Null],
+        };
+        let rest = [
+            "NONE".into(),
+            "NO ACTION".into(),
+            "NO ACTION".into(),
+            table.name.name.as_str().into(),
+            references.database.as_str().into(),
+            references.name.as_str().into(),
+        ];
+        rows.push([&constraint_name(table, constraint)[..], &key, &rest].concat());
+    }
+    Ok(rows)
+}
+
+/// The declared key that consists of these columns, in any order. The table may be gone, and the key was perhaps never
+/// declared.
+fn referenced_key<'a>(
+    tables: &'a BTreeMap<TableName, Table>,
+    references: &TableName,
+    columns: &[String],
+) -> Option<&'a Constraint> {
+    let sorted = |columns: &[String]| {
+        let mut columns = columns.to_vec();
+        columns.sort();
+        columns
+    };
+    let is_key = |constraint: &&Constraint| match &constraint.kind {
+        ConstraintKind::PrimaryKey { columns: key } | ConstraintKind::Unique { columns: key } => {
+            sorted(key) == sorted(columns)
+        }
+        ConstraintKind::ForeignKey { .. } | ConstraintKind::NotNull { .. } => false,
+    };
+    tables.get(references)?.constraints.iter().find(is_key)
+}

@@ -1,0 +1,90 @@
+//! A session's own tables over a lasting catalog.
+//!
+//! `--data` makes tables that are there for one session. They hide tables of the same name in the lasting catalog, and
+//! nothing of them is written there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::memory::MemoryMetastore;
+use super::model::{Database, Relation, TableName};
+use super::{IfExists, Metastore, TableChange};
+use crate::error::Result;
+
+/// Reads both layers; creates in the lasting one; changes a relation where it is.
+#[derive(Debug)]
+pub struct LayeredMetastore {
+    session: Arc<MemoryMetastore>,
+    lasting: Arc<dyn Metastore>,
+}
+
+impl LayeredMetastore {
+    pub fn new(session: Arc<MemoryMetastore>, lasting: Arc<dyn Metastore>) -> Self {
+        LayeredMetastore { session, lasting }
+    }
+
+    /// The layer that a name is found in; for an unknown one the lasting layer, which has the better error.
+    async fn layer_of(&self, name: &TableName) -> Result<&dyn Metastore> {
+        match self.session.relation(name).await? {
+            Some(_) => Ok(self.session.as_ref()),
+            None => Ok(self.lasting.as_ref()),
+        }
+    }
+}
+
+#[async_trait]
+impl Metastore for LayeredMetastore {
+    async fn databases(&self) -> Result<Vec<Database>> {
+        self.lasting.databases().await
+    }
+
+    async fn database(&self, name: &str) -> Result<Option<Database>> {
+        self.lasting.database(name).await
+    }
+
+    async fn create_database(&self, database: &Database, if_exists: IfExists) -> Result<bool> {
+        self.lasting.create_database(database, if_exists).await
+    }
+
+    async fn drop_database(&self, name: &str, cascade: bool) -> Result<Vec<Relation>> {
+        self.lasting.drop_database(name, cascade).await
+    }
+
+    async fn relations(&self, database: &str) -> Result<Vec<Relation>> {
+        let mut all: BTreeMap<String, Relation> = BTreeMap::new();
+        for relation in self.lasting.relations(database).await? {
+            all.insert(relation.name().name.clone(), relation);
+        }
+        if self.session.database(database).await?.is_some() {
+            for relation in self.session.relations(database).await? {
+                all.insert(relation.name().name.clone(), relation);
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
+    async fn relation(&self, name: &TableName) -> Result<Option<Relation>> {
+        match self.session.relation(name).await? {
+            Some(relation) => Ok(Some(relation)),
+            None => self.lasting.relation(name).await,
+        }
+    }
+
+    async fn create_relation(&self, relation: &Relation, if_exists: IfExists) -> Result<bool> {
+        self.layer_of(relation.name()).await?.create_relation(relation, if_exists).await
+    }
+
+    async fn drop_relation(&self, name: &TableName) -> Result<Relation> {
+        self.layer_of(name).await?.drop_relation(name).await
+    }
+
+    async fn rename_relation(&self, from: &TableName, to: &TableName) -> Result<()> {
+        self.layer_of(from).await?.rename_relation(from, to).await
+    }
+
+    async fn update_table(&self, name: &TableName, change: TableChange) -> Result<()> {
+        self.layer_of(name).await?.update_table(name, change).await
+    }
+}

@@ -1,0 +1,231 @@
+//! A catalog that lives as long as the process: what is used when nobody asked for a lasting one.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::model::{ConstraintKind, DEFAULT_DATABASE, Database, Relation, Table, TableName};
+use super::{IfExists, Metastore, TableChange, rules, unknown_database, unknown_relation};
+use crate::error::Result;
+
+/// A catalog in memory.
+#[derive(Debug)]
+pub struct MemoryMetastore {
+    state: Mutex<State>,
+}
+
+/// Both in the order of their names, tables by database first.
+#[derive(Debug)]
+struct State {
+    databases: BTreeMap<String, Database>,
+    relations: BTreeMap<TableName, Relation>,
+}
+
+impl Default for MemoryMetastore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryMetastore {
+    /// A catalog with the empty database `default`.
+    pub fn new() -> Self {
+        let databases = BTreeMap::from([(DEFAULT_DATABASE.to_owned(), Database::new(DEFAULT_DATABASE))]);
+        MemoryMetastore { state: Mutex::new(State { databases, relations: BTreeMap::new() }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No method leaves the state half changed, so a panic in between does no harm.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn names_in(&self, database: &str) -> Vec<TableName> {
+        self.relations.keys().filter(|name| name.database == database).cloned().collect()
+    }
+}
+
+// Where a method returns `None` from inside the lock, the name was not there; the error for it asks the metastore for
+// the names that are, and so must come after the lock.
+#[async_trait]
+impl Metastore for MemoryMetastore {
+    async fn databases(&self) -> Result<Vec<Database>> {
+        Ok(self.state().databases.values().cloned().collect())
+    }
+
+    async fn database(&self, name: &str) -> Result<Option<Database>> {
+        Ok(self.state().databases.get(name).cloned())
+    }
+
+    async fn create_database(&self, database: &Database, if_exists: IfExists) -> Result<bool> {
+        rules::check_database(database)?;
+        let mut state = self.state();
+        if state.databases.contains_key(&database.name) {
+            match if_exists {
+                IfExists::Fail => return Err(rules::database_taken(&database.name)),
+                IfExists::Keep => return Ok(false),
+                IfExists::Replace => {}
+            }
+        }
+        state.databases.insert(database.name.clone(), database.clone());
+        Ok(true)
+    }
+
+    async fn drop_database(&self, name: &str, cascade: bool) -> Result<Vec<Relation>> {
+        let dropped = || {
+            let mut state = self.state();
+            let Some(_) = state.databases.get(name) else { return Ok(None) };
+            if name == DEFAULT_DATABASE {
+                return Err(rules::default_database_stays());
+            }
+            let names = state.names_in(name);
+            if !names.is_empty() && !cascade {
+                return Err(rules::database_not_empty(name, names.len()));
+            }
+            state.databases.remove(name);
+            Ok(Some(names.iter().filter_map(|name| state.relations.remove(name)).collect()))
+        };
+        match dropped()? {
+            Some(relations) => Ok(relations),
+            None => Err(unknown_database(self, name).await),
+        }
+    }
+
+    async fn relations(&self, database: &str) -> Result<Vec<Relation>> {
+        let found = || {
+            let state = self.state();
+            state.databases.get(database)?;
+            let names = state.names_in(database);
+            Some(names.iter().filter_map(|name| state.relations.get(name)).cloned().collect())
+        };
+        match found() {
+            Some(relations) => Ok(relations),
+            None => Err(unknown_database(self, database).await),
+        }
+    }
+
+    async fn relation(&self, name: &TableName) -> Result<Option<Relation>> {
+        Ok(self.state().relations.get(name).cloned())
+    }
+
+    async fn create_relation(&self, relation: &Relation, if_exists: IfExists) -> Result<bool> {
+        rules::check_relation(relation)?;
+        let name = relation.name();
+        let created = || {
+            let mut state = self.state();
+            if !state.databases.contains_key(&name.database) {
+                return Ok(None);
+            }
+            if let Some(existing) = state.relations.get(name) {
+                match if_exists {
+                    IfExists::Fail => return Err(rules::relation_taken(existing)),
+                    IfExists::Keep => return Ok(Some(false)),
+                    IfExists::Replace => rules::check_replacement(existing, relation)?,
+                }
+            }
+            state.relations.insert(name.clone(), relation.clone());
+            Ok(Some(true))
+        };
+        match created()? {
+            Some(created) => Ok(created),
+            None => Err(unknown_database(self, &name.database).await),
+        }
+    }
+
+    async fn drop_relation(&self, name: &TableName) -> Result<Relation> {
+        let dropped = self.state().relations.remove(name);
+        match dropped {
+            Some(relation) => Ok(relation),
+            None => Err(unknown_relation(self, name).await),
+        }
+    }
+
+    async fn rename_relation(&self, from: &TableName, to: &TableName) -> Result<()> {
+        rules::check_relation_name(to)?;
+        let renamed = || {
+            let mut state = self.state();
+            if !state.relations.contains_key(from) {
+                return Ok(Renamed::NoSuchRelation);
+            }
+            if !state.databases.contains_key(&to.database) {
+                return Ok(Renamed::NoSuchDatabase);
+            }
+            if let Some(existing) = state.relations.get(to) {
+                return Err(rules::new_name_taken(existing));
+            }
+            if let Some(mut relation) = state.relations.remove(from) {
+                match &mut relation {
+                    Relation::Table(table) => table.name = to.clone(),
+                    Relation::View(view) => view.name = to.clone(),
+                }
+                state.relations.insert(to.clone(), relation);
+            }
+            for relation in state.relations.values_mut() {
+                if let Relation::Table(table) = relation {
+                    follow_rename(table, from, to);
+                }
+            }
+            Ok(Renamed::Done)
+        };
+        match renamed()? {
+            Renamed::Done => Ok(()),
+            Renamed::NoSuchRelation => Err(unknown_relation(self, from).await),
+            Renamed::NoSuchDatabase => Err(unknown_database(self, &to.database).await),
+        }
+    }
+
+    async fn update_table(&self, name: &TableName, change: TableChange) -> Result<()> {
+        let updated = || {
+            let mut state = self.state();
+            match state.relations.get_mut(name) {
+                None => Ok(None),
+                Some(Relation::View(_)) => Err(rules::not_a_table(name)),
+                Some(Relation::Table(table)) => {
+                    let mut changed = table.clone();
+                    change(&mut changed)?;
+                    rules::check_updated(name, &changed)?;
+                    *table = changed;
+                    Ok(Some(()))
+                }
+            }
+        };
+        match updated()? {
+            Some(()) => Ok(()),
+            None => Err(unknown_relation(self, name).await),
+        }
+    }
+}
+
+enum Renamed {
+    Done,
+    NoSuchRelation,
+    NoSuchDatabase,
+}
+
+/// Makes a table's foreign keys name what they reference by its new name.
+fn follow_rename(table: &mut Table, from: &TableName, to: &TableName) {
+    for constraint in &mut table.constraints {
+        match &mut constraint.kind {
+            ConstraintKind::ForeignKey { references, .. } if references == from => *references = to.clone(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::suite;
+
+    suite::metastore_suite!((MemoryMetastore::new(), ()));
+
+    #[test]
+    fn no_update_is_lost() {
+        let store: Arc<dyn Metastore> = Arc::new(MemoryMetastore::new());
+        suite::increments_from_many_threads(vec![store; 4]);
+    }
+}

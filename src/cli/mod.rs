@@ -1,0 +1,14 @@
+//! What a person touches: arguments, settings files, the shell, what they print, and how they say what went wrong.
+
+pub mod app;
+pub mod args;
+mod commands;
+pub mod config;
+pub mod errors;
+pub(crate) mod meta;
+pub mod output;
+mod progress;
+pub mod runner;
+pub(crate) mod shell;
+pub mod signals;
+mod text_result;

@@ -1,0 +1,111 @@
+//! ALTER TABLE.
+
+use sqlparser::ast::Spanned;
+
+use crate::catalog::constraints::drop_constraint;
+use crate::catalog::model::{Relation, Table, TableName};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::resolve::{fold, no_table};
+use crate::sql::statement::{AlterAction, AlterTable, ParsedStatement};
+
+impl Session {
+    pub(in crate::session) async fn alter_table(&self, alter: &AlterTable, parsed: &ParsedStatement) -> Result<()> {
+        let name = self.table_name(&alter.name)?;
+        let at_name = |error: Error| error.at(&parsed.source, alter.name.span());
+        let table = match self.metastore.relation(&name).await? {
+            Some(Relation::Table(table)) => table,
+            Some(Relation::View(_)) => {
+                return Err(at_name(
+                    Error::statement(format!("{name} is a view")).help("CREATE OR REPLACE VIEW changes it"),
+                ));
+            }
+            None if alter.if_exists => return Ok(()),
+            None => return Err(at_name(no_table(self.metastore.as_ref(), &name).await)),
+        };
+        self.alter(table, &alter.action, parsed).await
+    }
+
+    async fn alter(&self, table: Table, action: &AlterAction, parsed: &ParsedStatement) -> Result<()> {
+        let name = table.name.clone();
+        match action {
+            AlterAction::Rename(to) => {
+                let to = match to.0.len() {
+                    1 => TableName::new(
+                        name.database.clone(),
+                        super::super::resolve::table_name(to, &name.database)?.name,
+                    ),
+                    _ => self.table_name(to)?,
+                };
+                self.metastore.rename_relation(&name, &to).await
+            }
+            AlterAction::SetProperties(properties) => {
+                let properties = properties.clone();
+                self.change(&name, move |table| {
+                    table.properties.extend(properties);
+                    Ok(())
+                })
+                .await
+            }
+            AlterAction::UnsetProperties { names, if_exists } => {
+                let (names, if_exists) = (names.clone(), *if_exists);
+                self.change(&name, move |table| {
+                    for key in &names {
+                        if table.properties.remove(key).is_none() && !if_exists {
+                            return Err(Error::statement(format!("table {} has no property \"{key}\"", table.name)));
+                        }
+                    }
+                    Ok(())
+                })
+                .await
+            }
+            AlterAction::AddColumns { columns, if_not_exists } => {
+                if table.columns.is_empty() {
+                    return Err(Error::statement(format!("the columns of {name} are those of its files"))
+                        .help("CREATE EXTERNAL TABLE with a list of columns declares them"));
+                }
+                let (added, if_not_exists) = (super::table::columns_from(columns)?, *if_not_exists);
+                self.change(&name, move |table| {
+                    for column in added {
+                        let taken =
+                            |other: &&crate::catalog::model::Column| other.name.eq_ignore_ascii_case(&column.name);
+                        match table.columns.iter().chain(table.partition_columns.iter().flatten()).find(taken) {
+                            Some(_) if if_not_exists => {}
+                            Some(_) => {
+                                return Err(Error::statement(format!(
+                                    "table {} has a column \"{}\" already",
+                                    table.name, column.name
+                                )));
+                            }
+                            None => table.columns.push(column),
+                        }
+                    }
+                    Ok(())
+                })
+                .await
+            }
+            AlterAction::AddConstraint(definition) => {
+                let ready = self.ready_constraint(&table, definition, parsed).await?;
+                let added = self.change(&name, move |table| ready.add_to(table)).await;
+                added.map_err(|error| error.at(&parsed.source, definition.span))
+            }
+            AlterAction::DropConstraint { name: constraint, if_exists } => {
+                let (wanted, if_exists) = (fold(constraint), *if_exists);
+                self.change(&name, move |table| match drop_constraint(table, &wanted) {
+                    Err(_) if if_exists => Ok(()),
+                    outcome => outcome.map(|_| ()),
+                })
+                .await
+                .map_err(|error| error.at(&parsed.source, constraint.span))
+            }
+        }
+    }
+
+    async fn change(
+        &self,
+        name: &TableName,
+        change: impl FnOnce(&mut Table) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        self.metastore.update_table(name, Box::new(change)).await
+    }
+}

@@ -1,0 +1,88 @@
+//! Declared constraints: from what was written to what the catalog keeps.
+
+use crate::catalog::constraints::{self, DeclaredConstraint, ReferencedTables};
+use crate::catalog::model::{Column, ConstraintKind, Table, TableName};
+use crate::catalog::provider::columns_of;
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::resolve::{fold, table_name};
+use crate::sql::statement::{ConstraintDefinition, ConstraintDefinitionKind, ParsedStatement};
+
+/// A definition with all that is needed to add it to its table at once.
+pub(super) struct ReadyConstraint {
+    declared: DeclaredConstraint,
+    columns: Vec<Column>,
+    others: ReferencedTables,
+}
+
+impl ReadyConstraint {
+    /// Checks it against the table as it is now, names it, and adds it.
+    pub(super) fn add_to(self, table: &mut Table) -> Result<()> {
+        constraints::declare(table, &self.columns, vec![self.declared], &self.others)
+    }
+}
+
+impl Session {
+    /// Adds a definition to a table that is being made.
+    pub(super) async fn add_constraint(
+        &self,
+        table: &mut Table,
+        definition: &ConstraintDefinition,
+        parsed: &ParsedStatement,
+    ) -> Result<()> {
+        let ready = self.ready_constraint(table, definition, parsed).await?;
+        ready.add_to(table).map_err(|error| error.at(&parsed.source, definition.span))
+    }
+
+    /// Looks up what a definition refers to.
+    pub(super) async fn ready_constraint(
+        &self,
+        table: &Table,
+        definition: &ConstraintDefinition,
+        parsed: &ParsedStatement,
+    ) -> Result<ReadyConstraint> {
+        let ready = async {
+            if definition.validate {
+                return Err(Error::statement(
+                    "VALIDATE is not supported yet: constraints are declared, not checked on the data",
+                )
+                .help("leave the word out, or write NOVALIDATE"));
+            }
+            let declared = declared(definition, &table.name)?;
+            let tables = self.statement_tables(&table.name.database);
+            let columns = columns_of(table, tables.resolver()).await?;
+            let others = constraints::referenced_tables(
+                self.metastore().as_ref(),
+                tables.resolver(),
+                &table.name,
+                std::slice::from_ref(&declared),
+            )
+            .await?;
+            Ok(ReadyConstraint { declared, columns, others })
+        };
+        ready.await.map_err(|error| error.at(&parsed.source, definition.span))
+    }
+}
+
+fn declared(definition: &ConstraintDefinition, table: &TableName) -> Result<DeclaredConstraint> {
+    let names = |idents: &[sqlparser::ast::Ident]| idents.iter().map(fold).collect::<Vec<_>>();
+    let kind = match &definition.kind {
+        ConstraintDefinitionKind::PrimaryKey(columns) => ConstraintKind::PrimaryKey { columns: names(columns) },
+        ConstraintDefinitionKind::Unique(columns) => ConstraintKind::Unique { columns: names(columns) },
+        ConstraintDefinitionKind::NotNull(columns) => ConstraintKind::NotNull { columns: names(columns) },
+        ConstraintDefinitionKind::ForeignKey { columns, references, referenced_columns } => {
+            ConstraintKind::ForeignKey {
+                columns: names(columns),
+                references: table_name(references, &table.database)?,
+                referenced_columns: names(referenced_columns),
+            }
+        }
+    };
+    Ok(DeclaredConstraint {
+        name: definition.name.as_ref().map(fold),
+        kind,
+        enabled: definition.enabled,
+        validate: definition.validate,
+        rely: definition.rely,
+    })
+}

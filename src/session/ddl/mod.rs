@@ -1,0 +1,8 @@
+//! Statements that change the catalog.
+
+mod alter;
+mod constraint;
+mod database;
+mod drop;
+pub(super) mod table;
+mod view;

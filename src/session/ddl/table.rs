@@ -1,0 +1,417 @@
+//! CREATE TABLE, CREATE EXTERNAL TABLE, CREATE TABLE … AS.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::dml::InsertOp;
+
+use crate::catalog::IfExists;
+use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
+use crate::error::{Error, Result};
+use crate::session::plan::Planned;
+use crate::session::resolve::fold;
+use crate::session::{Outcome, Session};
+use crate::sql::statement::{ColumnDefinition, CreateTable, ParsedStatement};
+use crate::sql::types;
+use crate::storage::kind::is_empty;
+use crate::storage::location::Location;
+use crate::storage::table::TableSpec;
+
+impl Session {
+    pub(in crate::session) async fn create_table(
+        &self,
+        create: &CreateTable,
+        parsed: &ParsedStatement,
+    ) -> Result<Outcome> {
+        let name = self.table_name(&create.name)?;
+        self.require_database(&name).await?;
+        if let Some(existing) = self.metastore.relation(&name).await? {
+            if create.if_not_exists {
+                return Ok(Outcome::Done { rows: None });
+            }
+            if !create.or_replace {
+                return Err(Error::statement(format!("{name} exists already"))
+                    .help("CREATE OR REPLACE TABLE takes its place; IF NOT EXISTS leaves it"));
+            }
+            if matches!(existing, Relation::View(_)) {
+                return Err(Error::statement(format!("{name} is a view")).help("DROP VIEW it first"));
+            }
+        }
+        match &create.query {
+            Some(query) => self.create_table_as(create, query, name, parsed).await,
+            None => {
+                let table = self.declared_table(create, name, parsed).await?;
+                self.keep_table(table, create).await?;
+                Ok(Outcome::Done { rows: None })
+            }
+        }
+    }
+
+    /// Resolves names, types and files without making the table.
+    pub(in crate::session) async fn check_create_table(
+        &self,
+        create: &CreateTable,
+        parsed: &ParsedStatement,
+    ) -> Result<()> {
+        let name = self.table_name(&create.name)?;
+        match &create.query {
+            Some(query) => self.plan_query(query, &parsed.source).await.map(|_| ()),
+            None => self.declared_table(create, name, parsed).await.map(|_| ()),
+        }
+    }
+
+    /// Puts a table into the catalog, in the place of an older one if the statement says so, whose files then go.
+    async fn keep_table(&self, table: Table, create: &CreateTable) -> Result<()> {
+        let if_exists = match (create.or_replace, create.if_not_exists) {
+            (true, _) => IfExists::Replace,
+            (false, true) => IfExists::Keep,
+            (false, false) => IfExists::Fail,
+        };
+        let replaced = if create.or_replace { self.metastore.relation(&table.name).await? } else { None };
+        let location = table.location.clone();
+        self.metastore.create_relation(&Relation::Table(table), if_exists).await?;
+        match replaced {
+            Some(Relation::Table(old)) if old.location != location => self.delete_files_of(&Relation::Table(old)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn declared_table(&self, create: &CreateTable, name: TableName, parsed: &ParsedStatement) -> Result<Table> {
+        if create.external && create.location.is_none() {
+            return Err(Error::statement("an external table needs LOCATION 'path' to say where its files are")
+                .help("without EXTERNAL, Ostrich keeps the files itself"));
+        }
+        if create.columns.is_empty() && create.location.is_none() {
+            return Err(Error::statement(format!("table {name} has neither columns nor files"))
+                .help("write CREATE TABLE t (a INT, …), CREATE TABLE t AS SELECT … or CREATE EXTERNAL TABLE t LOCATION 'path'"));
+        }
+        let mut table = self.undeclared_table(create, name)?;
+        let mut columns = columns_from(&create.columns)?;
+        let declared_partitions = partition_columns(create, &mut columns)?;
+        table.columns = columns;
+        if table.columns.is_empty() {
+            // The files say what there is; what they say now is what the table has from now on.
+            let spec = self.spec_of(&table, create, declared_partitions.clone())?;
+            let open = self.tables.open_spec(&self.context.state(), spec).await?;
+            table.format = open.format();
+            table.columns = columns_of(open.file_schema().fields());
+            table.partition_columns = Some(with_comments(columns_of(open.partitions().columns()), create));
+        } else {
+            let partitions = declared_partitions.unwrap_or_default();
+            let mut missing = partitions.iter().filter(|(_, data_type)| data_type.is_none());
+            if let Some((column, _)) = missing.next() {
+                return Err(Error::statement(format!("partition column \"{column}\" has no type"))
+                    .help(format!("write PARTITIONED BY ({column} VARCHAR)")));
+            }
+            table.partition_columns = Some(with_comments(
+                partitions
+                    .into_iter()
+                    .filter_map(|(name, data_type)| Some(Column { name, data_type: data_type?, comment: None }))
+                    .collect(),
+                create,
+            ));
+            if create.format.is_none() && create.location.is_some() {
+                table.format = self.format_at(&table).await?;
+            }
+        }
+        duplicate_column(&table)?;
+        for constraint in &create.constraints {
+            self.add_constraint(&mut table, constraint, parsed).await?;
+        }
+        Ok(table)
+    }
+
+    /// All of a table but its columns.
+    fn undeclared_table(&self, create: &CreateTable, name: TableName) -> Result<Table> {
+        let (kind, location) = match &create.location {
+            Some((location, _)) => {
+                let location = self.location(location)?;
+                let location =
+                    if location.is_folder() || create.query.is_some() { location.into_folder() } else { location };
+                (TableKind::External, location.absolute())
+            }
+            None => (TableKind::Managed, self.managed_location(&name, create.or_replace)?.absolute()),
+        };
+        Ok(Table {
+            name,
+            kind,
+            format: create.format.unwrap_or(FileFormat::Parquet),
+            location,
+            columns: Vec::new(),
+            partition_columns: None,
+            options: create.options.iter().map(|(key, value)| (key.to_lowercase(), value.clone())).collect(),
+            properties: create.properties.iter().cloned().collect(),
+            comment: create.comment.clone(),
+            constraints: Vec::new(),
+            statistics: None,
+        })
+    }
+
+    fn spec_of(
+        &self,
+        table: &Table,
+        create: &CreateTable,
+        partitions: Option<Vec<(String, Option<datafusion::arrow::datatypes::DataType>)>>,
+    ) -> Result<TableSpec> {
+        let mut spec = TableSpec::of(Location::parse(&table.location, &self.base)?);
+        spec.format = create.format;
+        spec.options = table.options.clone();
+        if let Some(partitions) = partitions
+            && partitions.iter().all(|(_, data_type)| data_type.is_some())
+        {
+            spec.partition_columns = Some(
+                partitions
+                    .into_iter()
+                    .filter_map(|(name, data_type)| Some(Field::new(name, data_type?, true)))
+                    .collect(),
+            );
+        }
+        Ok(spec)
+    }
+
+    async fn format_at(&self, table: &Table) -> Result<FileFormat> {
+        let location = Location::parse(&table.location, &self.base)?;
+        if is_empty(&self.context.state(), &location).await? {
+            return Ok(table.format);
+        }
+        self.tables.format_at(&self.context.state(), &location).await
+    }
+
+    /// Writes the rows of a query to new files, and only then makes the table. If anything fails, the files go.
+    async fn create_table_as(
+        &self,
+        create: &CreateTable,
+        query: &sqlparser::ast::Query,
+        name: TableName,
+        parsed: &ParsedStatement,
+    ) -> Result<Outcome> {
+        if !create.columns.is_empty() {
+            return Err(Error::statement("CREATE TABLE … AS takes its columns from the query")
+                .help("name them in the query: SELECT a AS b, CAST(c AS INT) AS c"));
+        }
+        let planned = self.plan_query(query, &parsed.source).await?;
+        let mut table = self.undeclared_table(create, name)?;
+        let schema = planned.plan.schema().as_arrow().clone();
+        let partitions: Vec<String> = create.partitioned_by.iter().map(|column| fold(&column.name)).collect();
+        let (columns, partition_columns) = split_columns(&schema, &partitions)?;
+        table.columns = columns;
+        table.partition_columns = Some(with_comments(partition_columns, create));
+        duplicate_column(&table)?;
+        for constraint in &create.constraints {
+            self.add_constraint(&mut table, constraint, parsed).await?;
+        }
+
+        let location = Location::parse(&table.location, &self.base)?;
+        self.require_empty(&location, &table).await?;
+        let open = self.tables.open(&self.context.state(), &table).await?;
+        let input = in_table_order(planned.plan, &table)?;
+        let plan = LogicalPlanBuilder::insert_into(
+            input,
+            table.name.name.as_str(),
+            provider_as_source(Arc::new(open)),
+            InsertOp::Append,
+        )?
+        .build()?;
+        let written = async {
+            let mut execution = self.start(Planned { plan, state: planned.state }).await?;
+            super::super::copy::count_written(&mut execution.stream, &parsed.source).await
+        };
+        let unfinished = Unfinished::new(&location);
+        let rows = written.await?;
+        self.keep_table(table, create).await?;
+        unfinished.keep();
+        Ok(Outcome::Done { rows })
+    }
+
+    /// A place of its own for the files of a managed table. One that takes an older table's place lies beside it until the end.
+    fn managed_location(&self, name: &TableName, beside: bool) -> Result<Location> {
+        let mut folder = self.warehouse.join(safe_folder(&name.database));
+        folder.push(match beside {
+            false => safe_folder(&name.name),
+            true => {
+                let id = uuid::Uuid::new_v4().simple().to_string();
+                format!("{}-{}", safe_folder(&name.name), id.get(..8).unwrap_or(&id))
+            }
+        });
+        let text = folder.to_str().ok_or_else(|| {
+            Error::storage(format!("the path of the catalog is not valid UTF-8: {}", folder.display()))
+        })?;
+        Ok(Location::parse(text, &self.base)?.into_folder())
+    }
+
+    async fn require_empty(&self, location: &Location, table: &Table) -> Result<()> {
+        if is_empty(&self.context.state(), location).await? {
+            return Ok(());
+        }
+        Err(Error::storage(format!("{location} is not empty"))
+            .help("CREATE TABLE … AS writes to a new place; INSERT INTO adds to a table that is there")
+            .context(format!("table {}", table.name)))
+    }
+
+    async fn require_database(&self, name: &TableName) -> Result<()> {
+        if name.database == "information_schema" {
+            return Err(Error::statement("information_schema cannot be written to"));
+        }
+        match self.metastore.database(&name.database).await? {
+            Some(_) => Ok(()),
+            None => Err(self.statement_tables(&name.database).no_database(&name.database).await),
+        }
+    }
+
+    /// What a user wrote as a place, from where relative paths start.
+    pub(in crate::session) fn location(&self, text: &str) -> Result<Location> {
+        Location::parse(text, &self.base)
+    }
+}
+
+/// Deletes files of a write that did not come to its end: on error, on cancellation, on a panic.
+struct Unfinished {
+    folder: Option<PathBuf>,
+}
+
+impl Unfinished {
+    fn new(location: &Location) -> Self {
+        Unfinished { folder: location.local_root() }
+    }
+
+    fn keep(mut self) {
+        self.folder = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            // Nothing was there before, so all that is there now is ours; if it cannot be deleted, the statement's own error matters more.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Names of databases and tables may hold anything; a folder's name may not.
+fn safe_folder(name: &str) -> String {
+    let keep = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let mut folder = String::with_capacity(name.len());
+    for c in name.chars() {
+        if keep(c) {
+            folder.push(c);
+        } else {
+            folder.push_str(&format!("%{:X}", u32::from(c)));
+        }
+    }
+    folder
+}
+
+pub(in crate::session) fn columns_from(definitions: &[ColumnDefinition]) -> Result<Vec<Column>> {
+    definitions
+        .iter()
+        .map(|definition| {
+            Ok(Column {
+                name: fold(&definition.name),
+                data_type: types::from_sql(&definition.data_type)?,
+                comment: definition.comment.clone(),
+            })
+        })
+        .collect()
+}
+
+type PartitionTypes = Vec<(String, Option<datafusion::arrow::datatypes::DataType>)>;
+
+/// Partition columns with their types; a column that is declared among the others moves over from there.
+fn partition_columns(create: &CreateTable, columns: &mut Vec<Column>) -> Result<Option<PartitionTypes>> {
+    if create.partitioned_by.is_empty() {
+        return Ok(None);
+    }
+    let mut partitions = Vec::new();
+    for partition in &create.partitioned_by {
+        let name = fold(&partition.name);
+        let declared = columns.iter().position(|column| column.name == name);
+        let data_type = match (&partition.data_type, declared) {
+            (Some(_), Some(_)) => {
+                return Err(Error::statement(format!(
+                    "column \"{name}\" is declared twice: among the columns and in PARTITIONED BY"
+                )));
+            }
+            (Some(data_type), None) => Some(types::from_sql(data_type)?),
+            (None, Some(index)) => Some(columns.remove(index).data_type),
+            (None, None) => None,
+        };
+        partitions.push((name, data_type));
+    }
+    Ok(Some(partitions))
+}
+
+fn with_comments(mut columns: Vec<Column>, create: &CreateTable) -> Vec<Column> {
+    for column in &mut columns {
+        let declared = create.partitioned_by.iter().find(|partition| fold(&partition.name) == column.name);
+        column.comment = declared.and_then(|partition| partition.comment.clone());
+    }
+    columns
+}
+
+fn duplicate_column(table: &Table) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    for column in table.columns.iter().chain(table.partition_columns.iter().flatten()) {
+        if !seen.insert(column.name.to_lowercase()) {
+            return Err(Error::statement(format!("column \"{}\" occurs twice", column.name))
+                .help("give one of them another name with AS"));
+        }
+    }
+    if table.columns.is_empty() {
+        return Err(Error::statement("a table needs at least one column that is not a partition column"));
+    }
+    Ok(())
+}
+
+/// A query's columns, and those of them that become partition columns, in the order of PARTITIONED BY.
+fn split_columns(schema: &Schema, partitions: &[String]) -> Result<(Vec<Column>, Vec<Column>)> {
+    let (mut columns, mut found) = (Vec::new(), Vec::new());
+    for column in columns_of(schema.fields()) {
+        if partitions.contains(&column.name) { found.push(column) } else { columns.push(column) }
+    }
+    let mut ordered = Vec::new();
+    for name in partitions {
+        match found.iter().find(|column| column.name == *name) {
+            Some(column) => ordered.push(column.clone()),
+            None => return Err(Error::statement(format!("the query gives no column \"{name}\" to partition by"))),
+        }
+    }
+    Ok((columns, ordered))
+}
+
+/// The query's columns as the table has them: partition columns last.
+fn in_table_order(
+    plan: datafusion::logical_expr::LogicalPlan,
+    table: &Table,
+) -> Result<datafusion::logical_expr::LogicalPlan> {
+    use datafusion::logical_expr::Expr;
+    let columns = plan.schema().columns();
+    let ordered = table.columns.iter().chain(table.partition_columns.iter().flatten()).filter_map(|wanted| {
+        columns
+            .iter()
+            .find(|column| column.name == wanted.name)
+            .map(|column| Expr::Column(column.clone()).alias(wanted.name.as_str()))
+    });
+    let ordered: Vec<Expr> = ordered.collect();
+    Ok(LogicalPlanBuilder::from(plan).project(ordered)?.build()?)
+}
+
+/// Columns as the catalog keeps them, of an Arrow schema's fields.
+pub(in crate::session) fn columns_of<'a>(fields: impl IntoIterator<Item = &'a FieldRef>) -> Vec<Column> {
+    fields
+        .into_iter()
+        .map(|field| Column { name: field.name().clone(), data_type: field.data_type().clone(), comment: None })
+        .collect()
+}
+
+pub(in crate::session) fn fields_of(columns: &[Column]) -> Vec<Field> {
+    // Never NOT NULL: a declaration is no proof, and readers fail on a NULL where none may be.
+    columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true)).collect()
+}
+
+pub(in crate::session) fn schema_of(columns: &[Column]) -> SchemaRef {
+    Arc::new(Schema::new(fields_of(columns)))
+}

@@ -1,0 +1,56 @@
+//! CREATE VIEW.
+
+use crate::catalog::IfExists;
+use crate::catalog::model::{Relation, View};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::resolve::fold;
+use crate::sql::statement::{CreateView, ParsedStatement};
+
+impl Session {
+    pub(in crate::session) async fn create_view(&self, create: &CreateView, parsed: &ParsedStatement) -> Result<()> {
+        let name = self.table_name(&create.name)?;
+        let exists = self.metastore.relation(&name).await?.is_some();
+        if exists && create.if_not_exists {
+            return Ok(());
+        }
+        self.check_create_view(create, parsed).await?;
+        let view = View {
+            name,
+            sql: create.sql.clone(),
+            columns: create.columns.iter().map(fold).collect(),
+            database: self.database(),
+            dialect: parsed.dialect.to_string(),
+            comment: create.comment.clone(),
+        };
+        let if_exists = if create.or_replace { IfExists::Replace } else { IfExists::Fail };
+        self.metastore.create_relation(&Relation::View(view), if_exists).await?;
+        Ok(())
+    }
+
+    /// A view whose query cannot be planned is not made.
+    pub(in crate::session) async fn check_create_view(
+        &self,
+        create: &CreateView,
+        parsed: &ParsedStatement,
+    ) -> Result<()> {
+        let planned = self.plan_query(&create.query, &parsed.source).await?;
+        let given = planned.plan.schema().fields().len();
+        if !create.columns.is_empty() && create.columns.len() != given {
+            return Err(Error::statement(format!(
+                "the view names {} columns, but its query gives {given}",
+                create.columns.len()
+            )));
+        }
+        let mut seen = std::collections::HashSet::new();
+        let names: Vec<String> = match create.columns.is_empty() {
+            true => planned.plan.schema().fields().iter().map(|field| field.name().clone()).collect(),
+            false => create.columns.iter().map(fold).collect(),
+        };
+        match names.iter().find(|name| !seen.insert(name.as_str())) {
+            Some(name) => Err(Error::statement(format!("the view would have two columns \"{name}\""))
+                .help("give one of them another name with AS")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! A session: what one user has open. Builds DataFusion's state from catalog, front end, rules and functions, and takes
+//! statements from text to rows.
+
+mod copy;
+mod ddl;
+mod plan;
+mod resolve;
+mod settings;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use parking_lot::{Mutex, RwLock};
+
+pub use settings::Setting;
+
+use crate::catalog::Metastore;
+use crate::catalog::layered::LayeredMetastore;
+use crate::catalog::memory::MemoryMetastore;
+use crate::catalog::model::{DEFAULT_DATABASE, TableName};
+use crate::catalog::sqlite::SqliteMetastore;
+use crate::error::{Error, Result};
+use crate::execution::memory::{TrackedPool, default_limit};
+use crate::execution::{Execution, Executor, LocalExecutor};
+use crate::sql::dialect::Dialect;
+use crate::sql::parser;
+use crate::sql::source::Source;
+use crate::sql::splitter::{self, Piece, PieceKind};
+use crate::sql::statement::{ParsedStatement, Statement};
+use crate::sql::variables::Variables;
+use crate::storage::location::Location;
+use crate::storage::stores::{StoreConfig, StoreRegistry};
+use settings::OwnSettings;
+
+/// The name that our databases have in front of them: `ostrich.default.orders`.
+pub const CATALOG: &str = "ostrich";
+
+/// How a session is opened.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// Folder of the lasting catalog; `None`: in memory, gone with the session.
+    pub catalog: Option<PathBuf>,
+    /// Relative paths in SQL start here; `None`: the working folder.
+    pub base: Option<PathBuf>,
+    pub dialect: Dialect,
+    /// Bytes that queries may take; `None`: 80 % of what the machine gives.
+    pub memory_limit: Option<u64>,
+    /// How many tasks run at once; `None`: one a core.
+    pub threads: Option<usize>,
+    pub timeout: Option<Duration>,
+    /// Where data is spilled; `None`: the system's folder for temporary files.
+    pub temp_directory: Option<PathBuf>,
+    /// Keys and endpoints of object stores; `None`: from the environment.
+    pub stores: Option<StoreConfig>,
+}
+
+/// What one user has open: names, settings, variables, and the engine behind them.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use ostrich::session::{Session, SessionOptions};
+///
+/// let session = Session::open(SessionOptions::default()).await?;
+/// let batches = session.query("SELECT 1 + 1 AS two").await?;
+/// assert_eq!(batches[0].num_rows(), 1);
+/// # Ok::<(), ostrich::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Session {
+    context: SessionContext,
+    executor: Arc<dyn Executor>,
+    metastore: Arc<dyn Metastore>,
+    /// Tables of `--data`: they are this session's and no one else's.
+    data: Arc<MemoryMetastore>,
+    tables: Arc<resolve::TableOpener>,
+    base: PathBuf,
+    warehouse: PathBuf,
+    /// Holds the warehouse of a catalog in memory, and deletes it at the end.
+    _temporary: Option<tempfile::TempDir>,
+    own: RwLock<OwnSettings>,
+    variables: RwLock<Variables>,
+    database: RwLock<String>,
+    pool: Mutex<Arc<TrackedPool>>,
+    /// The plan that runs now or ran last, for those who watch.
+    running: Mutex<Option<Arc<dyn ExecutionPlan>>>,
+}
+
+/// What a statement gave.
+pub enum Outcome {
+    /// Rows, as they come.
+    Rows(Rows),
+    /// Something was done; nothing to show but perhaps a count of rows written.
+    Done { rows: Option<u64> },
+}
+
+/// Rows of a running query. Dropping it stops the query.
+pub struct Rows {
+    pub stream: SendableRecordBatchStream,
+    /// The plan that makes them, where there is one: its metrics tell how far it is.
+    pub plan: Option<Arc<dyn ExecutionPlan>>,
+    pub planning: Duration,
+    /// What the user should know about how it is run.
+    pub notes: Vec<String>,
+}
+
+impl Rows {
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// All rows. `source` is the text of the statement, for places in errors.
+    pub async fn collect(mut self, source: &Arc<Source>) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.stream.next().await {
+            batches.push(batch.map_err(|error| crate::error::datafusion::in_statement(&error, source))?);
+        }
+        Ok(batches)
+    }
+
+    /// Rows that are known already: an answer from the catalog.
+    fn ready(batch: RecordBatch) -> Self {
+        let schema = batch.schema();
+        let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]));
+        Rows { stream: Box::pin(stream), plan: None, planning: Duration::ZERO, notes: Vec::new() }
+    }
+}
+
+impl Session {
+    /// Opens a session; a lasting catalog is made if its folder is missing or empty.
+    pub async fn open(options: SessionOptions) -> Result<Self> {
+        let base = match options.base {
+            Some(base) => base,
+            None => std::env::current_dir()
+                .map_err(|error| Error::storage(format!("the working folder cannot be used: {error}")))?,
+        };
+        let pool = TrackedPool::new(
+            options.memory_limit.map_or_else(default_limit, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        );
+        let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool) as _).with_object_store_registry(
+            Arc::new(StoreRegistry::new(options.stores.unwrap_or_else(StoreConfig::from_env))),
+        );
+        if let Some(folder) = options.temp_directory {
+            runtime = runtime.with_temp_file_path(folder);
+        }
+        let context = SessionContext::new_with_state(
+            SessionStateBuilder::new()
+                .with_config(config(options.threads))
+                .with_runtime_env(runtime.build_arc()?)
+                .with_default_features()
+                .with_optimizer_rules(crate::optimizer::rules(&[]))
+                .build(),
+        );
+
+        let (lasting, warehouse, temporary): (Arc<dyn Metastore>, PathBuf, _) = match &options.catalog {
+            Some(folder) => {
+                let folder = base.join(folder);
+                (Arc::new(SqliteMetastore::open(&folder)?), folder.join("warehouse"), None)
+            }
+            None => {
+                let temporary = tempfile::Builder::new()
+                    .prefix("ostrich-")
+                    .tempdir()
+                    .map_err(|error| Error::storage(format!("no temporary folder can be made: {error}")))?;
+                (Arc::new(MemoryMetastore::new()), temporary.path().to_path_buf(), Some(temporary))
+            }
+        };
+        let data = Arc::new(MemoryMetastore::new());
+        let metastore: Arc<dyn Metastore> = Arc::new(LayeredMetastore::new(Arc::clone(&data), lasting));
+        let own = OwnSettings { dialect: options.dialect, timeout: options.timeout, ..OwnSettings::default() };
+        Ok(Session {
+            context,
+            executor: Arc::new(LocalExecutor),
+            metastore,
+            data,
+            tables: Arc::new(resolve::TableOpener::new(base.clone())),
+            base,
+            warehouse,
+            _temporary: temporary,
+            own: RwLock::new(own),
+            variables: RwLock::new(Variables::default()),
+            database: RwLock::new(DEFAULT_DATABASE.to_string()),
+            pool: Mutex::new(pool),
+            running: Mutex::new(None),
+        })
+    }
+
+    /// Splits a script in this session's dialect.
+    pub fn split(&self, source: &Arc<Source>) -> Vec<Piece> {
+        splitter::split(source, self.dialect())
+    }
+
+    /// Reads a piece of a script in this session's dialect, with its variables.
+    pub fn parse(&self, piece: &Piece) -> Result<ParsedStatement> {
+        let variables = self.variables.read().clone();
+        parser::parse(piece, self.dialect(), &variables)
+    }
+
+    /// Runs a statement. Rows come back as a stream; everything else is done when this returns.
+    pub async fn execute(&self, parsed: &ParsedStatement) -> Result<Outcome> {
+        if parsed.dialect == Dialect::Hive {
+            return Err(Error::statement("the hive dialect is not supported yet")
+                .at(&parsed.source, parsed.span)
+                .help("ansi is: --dialect ansi, or SET ostrich.dialect = ansi"));
+        }
+        self.pool.lock().reset_peak();
+        *self.running.lock() = None;
+        self.run(parsed).await.map_err(|error| error.at(&parsed.source, parsed.span))
+    }
+
+    async fn run(&self, parsed: &ParsedStatement) -> Result<Outcome> {
+        let done = Outcome::Done { rows: None };
+        match &parsed.statement {
+            Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) | Statement::Copy(_) => {
+                self.run_planned(parsed).await
+            }
+            Statement::CreateDatabase(create) => self.create_database(create).await.map(|()| done),
+            Statement::DropDatabase(drop) => self.drop_database(drop).await.map(|()| done),
+            Statement::Use(name) => self.use_database(name, parsed).await.map(|()| done),
+            Statement::CreateTable(create) => self.create_table(create, parsed).await,
+            Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
+            Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
+            Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
+            Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
+            Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),
+            Statement::Set(set) => match self.set(&set.name, &set.value).await {
+                Ok(()) => Ok(done),
+                Err(error) => Err(error.at(&parsed.source, set.name_span)),
+            },
+            Statement::Reset(name) => self.reset(name).await.map(|()| done),
+        }
+    }
+
+    /// Resolves names and types of a statement without running it.
+    pub async fn check(&self, parsed: &ParsedStatement) -> Result<()> {
+        let outcome = match &parsed.statement {
+            Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) | Statement::Copy(_) => {
+                self.plan(parsed).await.map(|_| ())
+            }
+            Statement::CreateTable(create) => self.check_create_table(create, parsed).await,
+            Statement::CreateView(create) => self.check_create_view(create, parsed).await,
+            _ => Ok(()),
+        };
+        outcome.map_err(|error| error.at(&parsed.source, parsed.span))
+    }
+
+    /// Runs one or more statements and returns the rows of the last one.
+    pub async fn query(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let source = Source::new("sql", sql);
+        let mut last = Vec::new();
+        for piece in self.split(&source) {
+            if piece.kind() == PieceKind::Blank {
+                continue;
+            }
+            let parsed = self.parse(&piece)?;
+            last = match self.execute(&parsed).await? {
+                Outcome::Done { .. } => Vec::new(),
+                Outcome::Rows(rows) => rows.collect(&source).await?,
+            };
+        }
+        Ok(last)
+    }
+
+    /// Registers every data file and every folder of data files in `text` (a path or URL) as a table of this session.
+    /// Returns their names.
+    pub async fn register_data(&self, text: &str) -> Result<Vec<String>> {
+        let location = Location::parse(text, &self.base)?;
+        self.tables.register_folder(&self.context.state(), &location, &self.data).await
+    }
+
+    pub fn metastore(&self) -> &Arc<dyn Metastore> {
+        &self.metastore
+    }
+
+    pub fn database(&self) -> String {
+        self.database.read().clone()
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.own.read().dialect
+    }
+
+    /// The time limit for a statement.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.own.read().timeout
+    }
+
+    /// The folder where relative paths start.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The physical plan of the statement that runs now, or of the last one: its metrics tell how far it is. `None` while it is being
+    /// planned and for statements without a plan.
+    pub fn running_plan(&self) -> Option<Arc<dyn ExecutionPlan>> {
+        self.running.lock().clone()
+    }
+
+    /// Runs a plan where this session runs plans.
+    async fn start(&self, planned: plan::Planned) -> Result<Execution> {
+        let started = |plan: &Arc<dyn ExecutionPlan>| *self.running.lock() = Some(Arc::clone(plan));
+        self.executor.execute(&planned.state, planned.plan, &started).await
+    }
+
+    /// The most memory that the last statement held at one time, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        self.pool.lock().peak()
+    }
+
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.read().get(name).map(str::to_string)
+    }
+
+    pub fn set_variable(&self, name: &str, value: &str) {
+        self.variables.write().set(name, value);
+    }
+
+    /// Returns whether it was there.
+    pub fn unset_variable(&self, name: &str) -> bool {
+        self.variables.write().unset(name)
+    }
+
+    /// All variables with their values, by name.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        self.variables.read().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    /// DataFusion's context: for what this library does not offer itself.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    fn own_settings(&self) -> OwnSettings {
+        self.own.read().clone()
+    }
+
+    fn change_own_settings(&self, change: impl FnOnce(&mut OwnSettings)) {
+        change(&mut self.own.write());
+    }
+
+    fn variables_mut(&self, change: impl FnOnce(&mut Variables)) {
+        change(&mut self.variables.write());
+    }
+
+    fn replace_pool(&self, pool: Arc<TrackedPool>) {
+        *self.pool.lock() = pool;
+    }
+
+    /// Builds DataFusion's state anew with a part of it replaced.
+    fn rebuild(&self, change: impl FnOnce(SessionStateBuilder) -> SessionStateBuilder) {
+        let state_ref = self.context.state_ref();
+        let mut state = state_ref.write();
+        *state = change(SessionStateBuilder::new_from_existing(state.clone())).build();
+    }
+
+    /// The database and name that an object name means.
+    fn table_name(&self, name: &sqlparser::ast::ObjectName) -> Result<TableName> {
+        resolve::table_name(name, &self.database())
+    }
+}
+
+/// DataFusion's settings where ours differ, each for a reason.
+fn config(threads: Option<usize>) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_DATABASE)
+        .with_create_default_catalog_and_schema(false)
+        // Ours has the views on constraints as well.
+        .with_information_schema(false);
+    if let Some(threads) = threads {
+        config = config.with_target_partitions(threads.max(1));
+    }
+    let options = config.options_mut();
+    // Errors point into the user's file.
+    options.sql_parser.collect_spans = true;
+    // 0.1 is a decimal, as in PostgreSQL: 0.1 + 0.2 = 0.3.
+    options.sql_parser.parse_float_as_decimal = true;
+    config
+}

@@ -1,0 +1,418 @@
+//! Names in FROM to tables that can be scanned.
+//!
+//! One listing serves a statement: however often a table is named, its files are listed once, when it is first met.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::CatalogProviderList;
+use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
+use datafusion::common::TableReference;
+use datafusion::datasource::ViewTable;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlanBuilder, col};
+use datafusion::sql::parser::{CopyToSource, Statement as PlannedStatement};
+use parking_lot::Mutex;
+use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::tokenizer::Span;
+
+use super::{CATALOG, Session};
+use crate::catalog::memory::MemoryMetastore;
+use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, View};
+use crate::catalog::provider::{OstrichCatalog, RelationResolver};
+use crate::catalog::{IfExists, Metastore};
+use crate::error::datafusion::in_statement;
+use crate::error::{Error, Result};
+use crate::names::nearest;
+use crate::sql::dialect::Dialect;
+use crate::sql::parser;
+use crate::sql::rewrite::ColumnSpellings;
+use crate::sql::source::Source;
+use crate::storage::StorageCaches;
+use crate::storage::kind::format_at;
+use crate::storage::listing::discover;
+use crate::storage::location::Location;
+use crate::storage::table::{FileTable, TableSpec};
+
+/// How deep views may stand on views.
+const VIEW_DEPTH: usize = 64;
+
+type OpenTables = Arc<Mutex<HashMap<TableName, Arc<dyn TableProvider>>>>;
+
+/// The tables of one statement, and DataFusion's state to plan it with.
+pub(super) struct StatementTables {
+    state: SessionState,
+    resolver: Arc<Resolver>,
+}
+
+impl Session {
+    pub(super) fn statement_tables(&self, database: &str) -> StatementTables {
+        let resolver = Resolver {
+            state: self.context.state(),
+            metastore: Arc::clone(&self.metastore),
+            opener: Arc::clone(&self.tables),
+            open: OpenTables::default(),
+            views: Vec::new(),
+        };
+        resolver.tables(database)
+    }
+}
+
+impl StatementTables {
+    pub(super) fn state(&self) -> SessionState {
+        self.state.clone()
+    }
+
+    /// Opens every table that the statement names, and tells how their columns are spelt.
+    pub(super) async fn open_all(
+        &self,
+        references: &[TableReference],
+        statement: &PlannedStatement,
+        source: &Arc<Source>,
+    ) -> Result<ColumnSpellings> {
+        let places = Places::of(statement);
+        let options = &self.state.config_options().catalog;
+        let mut spellings = ColumnSpellings::default();
+        for reference in references {
+            let place = places.of_reference(reference);
+            if place.is_some_and(|place| place.is_function) {
+                continue;
+            }
+            let at = |error: Error| match place {
+                Some(place) => error.at(source, place.span),
+                None => error,
+            };
+            let resolved = reference.clone().resolve(&options.default_catalog, &options.default_schema);
+            let Ok(schema) = self.state.schema_for_ref(resolved.clone()) else {
+                return Err(at(self.no_database(&resolved.schema).await));
+            };
+            let table = schema.table(&resolved.table).await.map_err(|error| at(in_statement(&error, source)))?;
+            match table {
+                Some(table) => spellings.add(&table.schema()),
+                None => return Err(at(self.no_table(&resolved.schema, &resolved.table).await)),
+            }
+        }
+        Ok(spellings)
+    }
+
+    pub(super) fn resolver(&self) -> &dyn RelationResolver {
+        self.resolver.as_ref()
+    }
+
+    /// Opens a table, view or file.
+    pub(super) async fn open(&self, name: &ObjectName) -> Result<Arc<dyn TableProvider>> {
+        if let [part] = name.0.as_slice()
+            && let Some(ident) = part.as_ident()
+            && ident.quote_style == Some('\'')
+            && let Some(table) = self.resolver.resolve_path(&ident.value).await?
+        {
+            return Ok(table);
+        }
+        let name = table_name(name, &self.state.config_options().catalog.default_schema)?;
+        match self.provider(&name.database, &name.name).await? {
+            Some(table) => Ok(table),
+            None => Err(self.no_table(&name.database, &name.name).await),
+        }
+    }
+
+    pub(super) async fn provider(&self, database: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.state.schema_for_ref(TableReference::partial(database, name)) {
+            Ok(schema) => Ok(schema.table(name).await?),
+            Err(_) => Err(self.no_database(database).await),
+        }
+    }
+
+    pub(super) async fn no_database(&self, name: &str) -> Error {
+        let names: Vec<String> = match self.resolver.metastore.databases().await {
+            Ok(databases) => databases.into_iter().map(|database| database.name).collect(),
+            Err(error) => return error,
+        };
+        let error = Error::statement(format!("no database \"{name}\""));
+        match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => error.help(format!("did you mean \"{near}\"?")),
+            None => error.help(format!("the databases are: {}", names.join(", "))),
+        }
+    }
+
+    async fn no_table(&self, database: &str, name: &str) -> Error {
+        no_table(self.resolver.metastore.as_ref(), &TableName::new(database, name)).await
+    }
+}
+
+/// The error for a name that is neither table nor view.
+pub(super) async fn no_table(metastore: &dyn Metastore, name: &TableName) -> Error {
+    let names: Vec<String> = match metastore.relations(&name.database).await {
+        Ok(relations) => relations.into_iter().map(|relation| relation.name().name.clone()).collect(),
+        Err(error) => return error,
+    };
+    let error = Error::statement(format!("no table \"{}\" in database {}", name.name, name.database));
+    match nearest(&name.name, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean \"{near}\"?")),
+        None if names.is_empty() => error.help(
+            "there are no tables yet: --data DIR registers files, or CREATE EXTERNAL TABLE, or FROM 'file.parquet'",
+        ),
+        None => error.help("SHOW TABLES lists them; a file is read with FROM 'file.parquet'"),
+    }
+}
+
+/// The database and table that an object name means: `t`, `db.t`, `ostrich.db.t`.
+pub(super) fn table_name(name: &ObjectName, database: &str) -> Result<TableName> {
+    let mut parts = Vec::new();
+    for part in &name.0 {
+        match part.as_ident() {
+            Some(ident) => parts.push(fold(ident)),
+            None => return Err(Error::statement(format!("\"{name}\" is not a table's name"))),
+        }
+    }
+    match parts.as_slice() {
+        [table] => Ok(TableName::new(database, table.as_str())),
+        [database, table] => Ok(TableName::new(database.as_str(), table.as_str())),
+        [catalog, database, table] if catalog == CATALOG => Ok(TableName::new(database.as_str(), table.as_str())),
+        _ => Err(Error::statement(format!("\"{name}\" is not a table's name")).help("write table or database.table")),
+    }
+}
+
+/// An unquoted name is the same in any case; a quoted one is as it is.
+pub(super) fn fold(ident: &sqlparser::ast::Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
+    }
+}
+
+/// Turns what the catalog knows into tables, for one statement.
+#[derive(Debug, Clone)]
+struct Resolver {
+    state: SessionState,
+    metastore: Arc<dyn Metastore>,
+    opener: Arc<TableOpener>,
+    open: OpenTables,
+    /// The views being resolved, outermost first.
+    views: Vec<TableName>,
+}
+
+impl Resolver {
+    fn tables(self, database: &str) -> StatementTables {
+        let mut state = self.state.clone();
+        state.config_mut().options_mut().catalog.default_schema = database.to_string();
+        let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
+        let resolver = Arc::new(self);
+        let catalog = OstrichCatalog::new(
+            Arc::clone(&resolver.metastore),
+            Arc::clone(&resolver) as _,
+            &catalogs,
+            state.table_functions().clone(),
+        );
+        catalogs.register_catalog(CATALOG.to_string(), Arc::new(catalog));
+        state.register_catalog_list(catalogs);
+        StatementTables { state, resolver }
+    }
+
+    async fn view(&self, view: View) -> Result<Arc<dyn TableProvider>> {
+        if self.views.contains(&view.name) {
+            return Err(Error::statement(format!("view {} reads itself", view.name)));
+        }
+        if self.views.len() >= VIEW_DEPTH {
+            return Err(Error::statement(format!("views stand on views more than {VIEW_DEPTH} deep")));
+        }
+        let mut inner = self.clone();
+        inner.views.push(view.name.clone());
+        let dialect: Dialect = view.dialect.parse()?;
+        let name = format!("view {}", view.name);
+        let query = parser::parse_query(&view.sql, dialect, &name)?;
+        let tables = inner.tables(&view.database);
+        let source = Source::new(name.clone(), view.sql.clone());
+        let planned = Box::pin(super::plan::plan_ast(PlannedStatement::Statement(query), &tables, &source)).await?;
+        let mut plan = planned.plan;
+        if !view.columns.is_empty() {
+            let fields: Vec<_> = plan.schema().columns();
+            if fields.len() != view.columns.len() {
+                return Err(Error::statement(format!(
+                    "{name} names {} columns, but its query gives {}",
+                    view.columns.len(),
+                    fields.len()
+                )));
+            }
+            let renamed = fields.into_iter().zip(&view.columns).map(|(field, name)| col(field).alias(name.as_str()));
+            plan = LogicalPlanBuilder::from(plan).project(renamed)?.build()?;
+        }
+        Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
+    }
+}
+
+#[async_trait]
+impl RelationResolver for Resolver {
+    async fn resolve(&self, relation: Relation) -> Result<Arc<dyn TableProvider>> {
+        let name = relation.name().clone();
+        if let Some(open) = self.open.lock().get(&name) {
+            return Ok(Arc::clone(open));
+        }
+        let table: Arc<dyn TableProvider> = match relation {
+            Relation::Table(table) => Arc::new(self.opener.open(&self.state, &table).await?),
+            Relation::View(view) => self.view(view).await?,
+        };
+        self.open.lock().insert(name, Arc::clone(&table));
+        Ok(table)
+    }
+
+    async fn resolve_path(&self, path: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        // Paths have no database; as a key none is needed.
+        let key = TableName::new("", path);
+        if let Some(open) = self.open.lock().get(&key) {
+            return Ok(Some(Arc::clone(open)));
+        }
+        let table: Arc<dyn TableProvider> = Arc::new(self.opener.open_path(&self.state, path).await?);
+        self.open.lock().insert(key, Arc::clone(&table));
+        Ok(Some(table))
+    }
+}
+
+/// Opens tables over files; what it has learnt of them stays for the session.
+#[derive(Debug)]
+pub(super) struct TableOpener {
+    base: PathBuf,
+    caches: Arc<StorageCaches>,
+}
+
+impl TableOpener {
+    pub(super) fn new(base: PathBuf) -> Self {
+        TableOpener { base, caches: Arc::new(StorageCaches::default()) }
+    }
+
+    pub(super) async fn open(&self, state: &SessionState, table: &Table) -> Result<FileTable> {
+        let spec = self.spec(table)?;
+        FileTable::open(state, &self.caches, spec).await.map_err(|error| error.context(format!("table {}", table.name)))
+    }
+
+    pub(super) async fn open_spec(&self, state: &SessionState, spec: TableSpec) -> Result<FileTable> {
+        FileTable::open(state, &self.caches, spec).await
+    }
+
+    async fn open_path(&self, state: &SessionState, path: &str) -> Result<FileTable> {
+        let spec = TableSpec::of(Location::parse(path, &self.base)?);
+        self.open_spec(state, spec).await
+    }
+
+    fn spec(&self, table: &Table) -> Result<TableSpec> {
+        let mut spec = TableSpec::of(Location::parse(&table.location, &self.base)?);
+        spec.format = Some(table.format);
+        spec.options = table.options.clone();
+        if !table.columns.is_empty() {
+            spec.columns = Some(super::ddl::table::schema_of(&table.columns));
+        }
+        spec.partition_columns = table.partition_columns.as_ref().map(|columns| super::ddl::table::fields_of(columns));
+        Ok(spec)
+    }
+
+    pub(super) async fn format_at(&self, state: &SessionState, location: &Location) -> Result<FileFormat> {
+        format_at(state, &self.caches, location).await
+    }
+
+    /// Makes a table of each data file and each folder of data files in `location`, or of itself if it is a file.
+    pub(super) async fn register_folder(
+        &self,
+        state: &SessionState,
+        location: &Location,
+        metastore: &MemoryMetastore,
+    ) -> Result<Vec<String>> {
+        let store = state.runtime_env().object_store(location.store())?;
+        let mut names: Vec<String> = Vec::new();
+        for found in discover(&store, location).await? {
+            let name = found.name.to_lowercase();
+            let location = found.location;
+            let format = self.format_at(state, &location).await?;
+            let table = Table {
+                name: TableName::new(crate::catalog::model::DEFAULT_DATABASE, name.as_str()),
+                kind: TableKind::External,
+                format,
+                location: location.absolute(),
+                columns: Vec::new(),
+                partition_columns: None,
+                options: Default::default(),
+                properties: Default::default(),
+                comment: None,
+                constraints: Vec::new(),
+                statistics: None,
+            };
+            if !metastore.create_relation(&Relation::Table(table), IfExists::Keep).await? {
+                return Err(Error::usage(format!("two files or folders would both be table \"{name}\""))
+                    .help("register one of them by its own path, or use CREATE EXTERNAL TABLE"));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+/// Where a statement names its tables.
+struct Places {
+    found: Vec<(ObjectName, Place)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    span: Span,
+    /// `FROM f(1)`: a table function, no table.
+    is_function: bool,
+}
+
+impl Places {
+    fn of(statement: &PlannedStatement) -> Self {
+        let mut places = Places { found: Vec::new() };
+        places.collect(statement);
+        places
+    }
+
+    fn collect(&mut self, statement: &PlannedStatement) {
+        match statement {
+            PlannedStatement::Statement(ast) => {
+                let _ = ast.visit(self);
+            }
+            PlannedStatement::Explain(explain) => self.collect(&explain.statement),
+            PlannedStatement::CopyTo(copy) => match &copy.source {
+                CopyToSource::Relation(name) => self.add(name, false),
+                CopyToSource::Query(query) => {
+                    let _ = query.visit(self);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, name: &ObjectName, is_function: bool) {
+        self.found.push((name.clone(), Place { span: name.span(), is_function }));
+    }
+
+    fn of_reference(&self, reference: &TableReference) -> Option<Place> {
+        let wanted = reference.to_vec();
+        let matches = |name: &ObjectName| {
+            let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+            parts == wanted
+        };
+        let mut places = self.found.iter().filter(|(name, _)| matches(name)).map(|(_, place)| *place);
+        let first = places.next()?;
+        // It is a function only if it is one everywhere.
+        Some(places.fold(first, |found, place| if found.is_function { place } else { found }))
+    }
+}
+
+impl Visitor for Places {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> std::ops::ControlFlow<()> {
+        if let TableFactor::Table { name, args, .. } = factor {
+            self.add(name, args.is_some());
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> std::ops::ControlFlow<()> {
+        // Targets of INSERT are no table factors.
+        if !self.found.iter().any(|(name, _)| name == relation) {
+            self.add(relation, false);
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,185 @@
+//! Settings: `SET name = value`, `RESET name`, `SHOW name`.
+//!
+//! `ostrich.*` are ours and listed here; `datafusion.*` go to DataFusion as they are. A setting applies from the next
+//! statement on.
+
+use std::time::Duration;
+
+use datafusion::logical_expr::{LogicalPlan, ResetVariable, SetVariable, Statement as PlanStatement};
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::execution::memory::TrackedPool;
+use crate::names::nearest;
+use crate::sql::dialect::Dialect;
+
+/// A setting with its value, for SHOW ALL and completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
+    pub description: String,
+}
+
+/// The values of our own settings.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OwnSettings {
+    pub dialect: Dialect,
+    /// No statement may take longer; `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Names of optimizer rules that are off.
+    pub disabled_rules: Vec<String>,
+}
+
+const DIALECT: &str = "ostrich.dialect";
+const TIMEOUT: &str = "ostrich.execution.timeout";
+const DISABLED_RULES: &str = "ostrich.optimizer.disabled_rules";
+const MEMORY_LIMIT: &str = "datafusion.runtime.memory_limit";
+
+impl OwnSettings {
+    fn list(&self) -> Vec<Setting> {
+        let setting = |name: &str, value: String, description: &str| Setting {
+            name: name.to_string(),
+            value,
+            description: description.to_string(),
+        };
+        vec![
+            setting(DIALECT, self.dialect.to_string(), "How SQL is read: ansi or hive"),
+            setting(
+                TIMEOUT,
+                self.timeout.map_or_else(|| "0s".to_string(), |limit| humantime::format_duration(limit).to_string()),
+                "A statement that takes longer is stopped; 0s: no limit",
+            ),
+            setting(
+                DISABLED_RULES,
+                self.disabled_rules.join(","),
+                "Names of optimizer rules that are switched off, with commas between them",
+            ),
+        ]
+    }
+}
+
+impl Session {
+    /// All settings, by name.
+    pub fn settings(&self) -> Vec<Setting> {
+        let mut settings = self.own_settings().list();
+        let state = self.context().state();
+        let entries = state.config_options().entries().into_iter().chain(state.runtime_env().config_entries());
+        settings.extend(entries.map(|entry| Setting {
+            name: entry.key,
+            value: entry.value.unwrap_or_default(),
+            description: entry.description.to_string(),
+        }));
+        settings.sort_by(|a, b| a.name.cmp(&b.name));
+        settings.dedup_by(|a, b| a.name == b.name);
+        settings
+    }
+
+    /// Changes a setting, or with `hivevar:name` a variable.
+    pub async fn set(&self, name: &str, value: &str) -> Result<()> {
+        if let Some(variable) = name.strip_prefix("hivevar:") {
+            self.variables_mut(|variables| variables.set(variable, value));
+            return Ok(());
+        }
+        let name = name.strip_prefix("hiveconf:").unwrap_or(name);
+        let key = name.to_ascii_lowercase();
+        match key.as_str() {
+            DIALECT => {
+                let dialect = value.parse()?;
+                self.change_own_settings(|own| own.dialect = dialect);
+            }
+            TIMEOUT => {
+                let limit = humantime::parse_duration(value).map_err(|error| {
+                    Error::statement(format!("\"{value}\" is not a length of time: {error}"))
+                        .help("write 90s, 10m or 1h 30m")
+                })?;
+                self.change_own_settings(|own| own.timeout = (!limit.is_zero()).then_some(limit));
+            }
+            DISABLED_RULES => self.disable_rules(value)?,
+            MEMORY_LIMIT => self.set_memory_limit(value)?,
+            _ if key.starts_with("datafusion.") => {
+                self.check_known(&key)?;
+                let plan = LogicalPlan::Statement(PlanStatement::SetVariable(SetVariable {
+                    variable: key.clone(),
+                    value: value.to_string(),
+                }));
+                self.context().execute_logical_plan(plan).await?;
+            }
+            _ => {
+                self.check_known(&key)?;
+            }
+        }
+        self.variables_mut(|variables| variables.set_setting(name, value));
+        Ok(())
+    }
+
+    /// Puts a setting back to its default.
+    pub async fn reset(&self, name: &str) -> Result<()> {
+        let key = name.to_ascii_lowercase();
+        self.check_known(&key)?;
+        match key.as_str() {
+            DIALECT => self.change_own_settings(|own| own.dialect = Dialect::default()),
+            TIMEOUT => self.change_own_settings(|own| own.timeout = None),
+            DISABLED_RULES => self.disable_rules("")?,
+            MEMORY_LIMIT => self.use_pool(crate::execution::memory::default_limit())?,
+            _ => {
+                let plan = LogicalPlan::Statement(PlanStatement::ResetVariable(ResetVariable { variable: key }));
+                self.context().execute_logical_plan(plan).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_known(&self, key: &str) -> Result<()> {
+        let settings = self.settings();
+        if settings.iter().any(|setting| setting.name == key) {
+            return Ok(());
+        }
+        let error = Error::statement(format!("no setting \"{key}\""));
+        Err(match nearest(key, settings.iter().map(|setting| setting.name.as_str())) {
+            Some(name) => error.help(format!("did you mean {name}?")),
+            None => error.help("SHOW ALL lists them"),
+        })
+    }
+
+    fn disable_rules(&self, names: &str) -> Result<()> {
+        let names: Vec<String> =
+            names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect();
+        let known = crate::optimizer::rule_names();
+        for name in &names {
+            if !known.contains(name) {
+                let error = Error::statement(format!("no optimizer rule \"{name}\""));
+                return Err(match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => error.help(format!("did you mean {near}?")),
+                    None => error.help(format!("the rules are: {}", known.join(", "))),
+                });
+            }
+        }
+        self.change_own_settings(|own| own.disabled_rules = names.clone());
+        self.rebuild(|builder| builder.with_optimizer_rules(crate::optimizer::rules(&names)));
+        Ok(())
+    }
+
+    fn set_memory_limit(&self, value: &str) -> Result<()> {
+        let limit = value.parse::<bytesize::ByteSize>().map_err(|_| {
+            Error::statement(format!("\"{value}\" is not a size of memory")).help("write 512MB, 8GB or 8GiB")
+        })?;
+        let limit = usize::try_from(limit.as_u64()).unwrap_or(usize::MAX);
+        if limit == 0 {
+            return Err(Error::statement("a memory limit of 0 lets no query run"));
+        }
+        self.use_pool(limit)
+    }
+
+    /// From the next statement on, memory comes from a new pool of this size.
+    fn use_pool(&self, limit: usize) -> Result<()> {
+        use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+        let pool = TrackedPool::new(limit);
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.context().runtime_env())
+            .with_memory_pool(std::sync::Arc::clone(&pool) as _)
+            .build_arc()?;
+        self.rebuild(|builder| builder.with_runtime_env(runtime));
+        self.replace_pool(pool);
+        Ok(())
+    }
+}

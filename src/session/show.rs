@@ -1,0 +1,266 @@
+//! SHOW and DESCRIBE: what the catalog and the session know, as rows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use datafusion::catalog::TableProvider;
+use sqlparser::ast::{ObjectName, Spanned, Statement as Ast};
+
+use super::resolve::{fold, no_table};
+use super::{Rows, Session};
+use crate::catalog::model::{Relation, TableName};
+use crate::catalog::show_create::create_statement;
+use crate::error::Result;
+use crate::sql::statement::{Describe, ParsedStatement, Show};
+use crate::sql::types;
+use crate::storage::FileTable;
+
+impl Session {
+    pub(super) async fn show(&self, show: &Show, parsed: &ParsedStatement) -> Result<Rows> {
+        match show {
+            Show::Databases { like } => {
+                let databases = self.metastore.databases().await?;
+                let kept = databases.into_iter().filter(|database| matches_like(&database.name, like.as_deref()));
+                let (names, comments): (Vec<_>, Vec<_>) =
+                    kept.map(|database| (database.name, database.comment)).unzip();
+                rows(vec![("name", texts(names)), ("comment", texts(comments))])
+            }
+            Show::Tables { database, like } => {
+                let relations = self.relations(database.as_ref()).await?;
+                let kept = relations.iter().filter(|relation| matches_like(&relation.name().name, like.as_deref()));
+                let (names, kinds): (Vec<_>, Vec<_>) = kept
+                    .map(|relation| {
+                        let kind = if matches!(relation, Relation::View(_)) { "view" } else { "table" };
+                        (relation.name().name.clone(), kind.to_string())
+                    })
+                    .unzip();
+                rows(vec![("name", texts(names)), ("type", texts(kinds))])
+            }
+            Show::Views { database, like } => {
+                let relations = self.relations(database.as_ref()).await?;
+                let names: Vec<String> = relations
+                    .iter()
+                    .filter(|relation| matches!(relation, Relation::View(_)))
+                    .map(|relation| relation.name().name.clone())
+                    .filter(|name| matches_like(name, like.as_deref()))
+                    .collect();
+                rows(vec![("name", texts(names))])
+            }
+            Show::Columns { table, like } => self.describe_table(table, like.as_deref(), parsed).await,
+            Show::CreateTable(name) => {
+                let relation = self.relation_named(name, parsed).await?;
+                rows(vec![("create_statement", texts(vec![create_statement(&relation)]))])
+            }
+            Show::Functions { like } => {
+                let mut functions = self.functions();
+                functions.retain(|function| matches_like(&function.name, like.as_deref()));
+                rows(vec![
+                    ("name", texts(functions.iter().map(|function| function.name.clone()).collect())),
+                    ("type", texts(functions.iter().map(|function| function.kind.to_string()).collect())),
+                    ("syntax", texts(functions.iter().map(|function| function.syntax.clone()).collect())),
+                    ("description", texts(functions.iter().map(|function| function.description.clone()).collect())),
+                ])
+            }
+            Show::Settings { prefix } => {
+                let mut settings = self.settings();
+                if let Some(prefix) = prefix {
+                    let prefix = prefix.to_lowercase();
+                    settings.retain(|setting| setting.name.starts_with(&prefix));
+                    if settings.is_empty() {
+                        self.check_known(&prefix)?;
+                    }
+                }
+                rows(vec![
+                    ("name", texts(settings.iter().map(|setting| setting.name.clone()).collect())),
+                    ("value", texts(settings.iter().map(|setting| setting.value.clone()).collect())),
+                    ("description", texts(settings.into_iter().map(|setting| setting.description).collect())),
+                ])
+            }
+            Show::Variables => {
+                let (names, values): (Vec<_>, Vec<_>) = self.variables().into_iter().unzip();
+                rows(vec![("name", texts(names)), ("value", texts(values))])
+            }
+        }
+    }
+
+    pub(super) async fn describe(&self, describe: &Describe, parsed: &ParsedStatement) -> Result<Rows> {
+        match describe {
+            Describe::Table(name) => self.describe_table(name, None, parsed).await,
+            Describe::Query(ast) => {
+                let Ast::Query(query) = ast.as_ref() else { return rows(Vec::new()) };
+                let planned = self.plan_query(query, &parsed.source).await?;
+                // Types are known only when the analyzer has settled them.
+                let plan = planned.state.optimize(&planned.plan)?;
+                let schema = plan.schema();
+                rows(vec![
+                    ("column_name", texts(schema.fields().iter().map(|field| field.name().clone()).collect())),
+                    (
+                        "data_type",
+                        texts(schema.fields().iter().map(|field| types::to_sql(field.data_type())).collect()),
+                    ),
+                ])
+            }
+        }
+    }
+
+    /// Opens a table, view or file by name.
+    pub(crate) async fn open_table(
+        &self,
+        name: &ObjectName,
+        parsed: &ParsedStatement,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let tables = self.statement_tables(&self.database());
+        tables.open(name).await.map_err(|error| error.at(&parsed.source, name.span()))
+    }
+
+    async fn describe_table(&self, name: &ObjectName, like: Option<&str>, parsed: &ParsedStatement) -> Result<Rows> {
+        let provider = self.open_table(name, parsed).await?;
+        let relation = match self.table_name(name) {
+            Ok(name) => self.metastore.relation(&name).await?,
+            Err(_) => None,
+        };
+        let partitions = partition_names(provider.as_ref());
+        let comment_of = |column: &str| match &relation {
+            Some(Relation::Table(table)) => table
+                .columns
+                .iter()
+                .chain(table.partition_columns.iter().flatten())
+                .find(|candidate| candidate.name == column)
+                .and_then(|column| column.comment.clone()),
+            _ => None,
+        };
+        let schema = provider.schema();
+        let fields: Vec<_> = schema.fields().iter().filter(|field| matches_like(field.name(), like)).collect();
+        rows(vec![
+            ("column_name", texts(fields.iter().map(|field| field.name().clone()).collect())),
+            ("data_type", texts(fields.iter().map(|field| types::to_sql(field.data_type())).collect())),
+            ("partition", flags(fields.iter().map(|field| partitions.contains(field.name())).collect())),
+            ("comment", texts(fields.iter().map(|field| comment_of(field.name())).collect())),
+        ])
+    }
+
+    async fn relation_named(&self, name: &ObjectName, parsed: &ParsedStatement) -> Result<Relation> {
+        let found = async {
+            let name = self.table_name(name)?;
+            match self.metastore.relation(&name).await? {
+                Some(relation) => Ok(relation),
+                None => Err(no_table(self.metastore.as_ref(), &name).await),
+            }
+        };
+        found.await.map_err(|error: crate::error::Error| error.at(&parsed.source, name.span()))
+    }
+
+    async fn relations(&self, database: Option<&sqlparser::ast::Ident>) -> Result<Vec<Relation>> {
+        let database = database.map_or_else(|| self.database(), fold);
+        if self.metastore.database(&database).await?.is_none() && database != "information_schema" {
+            return Err(self.statement_tables(&database).no_database(&database).await);
+        }
+        self.metastore.relations(&database).await
+    }
+
+    /// Names of tables and views with their columns, for completion: `None` where the columns cannot be told.
+    pub async fn table_columns(&self, name: &TableName) -> Option<Vec<String>> {
+        let tables = self.statement_tables(&name.database);
+        let provider = tables.provider(&name.database, &name.name).await.ok()??;
+        Some(provider.schema().fields().iter().map(|field| field.name().clone()).collect())
+    }
+
+    /// All functions, by name.
+    pub fn functions(&self) -> Vec<Function> {
+        let state = self.context.state();
+        let mut functions = Vec::new();
+        let mut add =
+            |name: &str, kind: &'static str, documentation: Option<&datafusion::logical_expr::Documentation>| {
+                functions.push(Function {
+                    name: name.to_string(),
+                    kind,
+                    syntax: documentation.map_or_else(|| format!("{name}(…)"), |doc| doc.syntax_example.clone()),
+                    description: documentation.map_or_else(String::new, |doc| doc.description.trim().to_string()),
+                    example: documentation.and_then(|doc| doc.sql_example.clone()),
+                });
+            };
+        for (name, function) in state.scalar_functions() {
+            add(name, "scalar", function.documentation());
+        }
+        for (name, function) in state.aggregate_functions() {
+            add(name, "aggregate", function.documentation());
+        }
+        for (name, function) in state.window_functions() {
+            add(name, "window", function.documentation());
+        }
+        for name in state.table_functions().keys() {
+            add(name, "table", None);
+        }
+        functions.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
+        functions
+    }
+}
+
+/// A function as `\df` and SHOW FUNCTIONS list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    pub name: String,
+    /// `scalar`, `aggregate`, `window` or `table`.
+    pub kind: &'static str,
+    pub syntax: String,
+    pub description: String,
+    pub example: Option<String>,
+}
+
+/// The columns of a table that come from folder names.
+fn partition_names(provider: &dyn TableProvider) -> Vec<String> {
+    let table = (provider as &dyn std::any::Any).downcast_ref::<FileTable>();
+    table.map_or_else(Vec::new, |table| table.partitions().columns().iter().map(|field| field.name().clone()).collect())
+}
+
+fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
+    let batch = RecordBatch::try_from_iter(columns).map_err(datafusion::error::DataFusionError::from)?;
+    Ok(Rows::ready(batch))
+}
+
+fn texts<T>(values: Vec<T>) -> ArrayRef
+where
+    StringArray: From<Vec<T>>,
+{
+    Arc::new(StringArray::from(values))
+}
+
+fn flags(values: Vec<bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from(values))
+}
+
+/// SQL's LIKE; Hive's `*` and `|` in these statements mean the same as `%` and "or".
+fn matches_like(name: &str, pattern: Option<&str>) -> bool {
+    let Some(pattern) = pattern else { return true };
+    pattern.split('|').any(|pattern| like(&name.to_lowercase(), &pattern.trim().to_lowercase().replace('*', "%")))
+}
+
+fn like(name: &str, pattern: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => name.is_empty(),
+        Some('%') => {
+            let rest = rest.as_str();
+            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| like(&name[at..], rest))
+        }
+        Some(wanted) => {
+            let mut name = name.chars();
+            name.next().is_some_and(|c| wanted == '_' || wanted == c) && like(name.as_str(), rest.as_str())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_like_and_of_hive() {
+        assert!(matches_like("orders", Some("ord%")));
+        assert!(matches_like("orders", Some("O_ders")));
+        assert!(matches_like("orders", Some("cust*|ord*")));
+        assert!(!matches_like("orders", Some("ord")));
+        assert!(matches_like("", Some("%")));
+        assert!(matches_like("anything", None));
+    }
+}

@@ -1,0 +1,322 @@
+//! Failures of stores and files, in words: which file, what is wrong with it, what to do.
+//!
+//! The crates below report what they met, seldom in which file. Every read goes through [`read_error`] and every call to
+//! a store through [`store_error`], which know the file's name as the user wrote it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+use super::stores::credentials_hint;
+use crate::catalog::model::FileFormat;
+use crate::error::{Error, ErrorKind};
+
+/// A store that could not be reached, refused, or does not have the file `shown`. `scheme` is that of the store's URL.
+pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str) -> Error {
+    use object_store::Error as Store;
+
+    let answer = ServerAnswer::of(error);
+    match error {
+        Store::NotFound { .. } if answer.code.as_deref() == Some("NoSuchBucket") => Error::storage(format!(
+            "{shown} is in a bucket that does not exist"
+        ))
+        .help("check the bucket's name, and with S3 that AWS_ENDPOINT_URL and AWS_REGION are those of the bucket"),
+        Store::NotFound { .. } => Error::storage(format!("there is no file {shown}")),
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            let why = if answer.text.is_empty() { "access is denied".to_string() } else { answer.text };
+            Error::storage(format!("{shown} cannot be read: {why}")).help(credentials_hint(scheme))
+        }
+        Store::Precondition { .. } | Store::NotModified { .. } => {
+            Error::storage(format!("{shown} changed while it was read")).help("run the statement again")
+        }
+        Store::AlreadyExists { .. } => Error::storage(format!("{shown} exists already")),
+        _ if scheme == "file" => match io_error(error) {
+            Some(io) => local_error(io, shown),
+            None => Error::storage(format!("{shown}: {}", innermost(error))),
+        },
+        _ => {
+            let why = if answer.text.is_empty() { innermost(error) } else { answer.text };
+            let failure = Error::storage(format!("{shown} cannot be reached: {why}"));
+            let asks_for_credentials = error.to_string().contains("metadata") || why.contains("InvalidAccessKeyId");
+            match (scheme, asks_for_credentials) {
+                ("s3" | "gs" | "az" | "abfss", _) => failure.help(credentials_hint(scheme)),
+                _ => failure,
+            }
+        }
+    }
+}
+
+/// A local file or folder that cannot be opened or listed.
+pub(crate) fn local_error(error: &std::io::Error, shown: &str) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::storage(format!("there is no file {shown}")),
+        std::io::ErrorKind::PermissionDenied => Error::storage(format!("{shown} may not be read: permission denied")),
+        _ => Error::storage(format!("{shown} cannot be read: {error}")),
+    }
+}
+
+/// Names the file in a failure to read it. Failures that have nothing to do with the file, such as a division by zero in
+/// an expression that is evaluated during the scan, or memory that ran out, come back as they are.
+pub(crate) fn read_error(error: DataFusionError, format: FileFormat, shown: &str, scheme: &str) -> DataFusionError {
+    if find::<Error>(&error).is_some() {
+        return error;
+    }
+    if let Some(store) = find::<object_store::Error>(&error) {
+        return store_error(store, shown, scheme).into();
+    }
+    let message = match error.find_root() {
+        DataFusionError::ParquetError(parquet) => damaged(format, shown, &parquet.to_string()),
+        DataFusionError::IoError(io) => io_or_damaged(io, format, shown),
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::CastError(why) => Error::statement(format!("{shown}: {why}")).help(
+                "the file stores another type than the table declares, or the query converts text that does not fit",
+            ),
+            ArrowError::IoError(_, io) => io_or_damaged(io, format, shown),
+            ArrowError::ParquetError(why)
+            | ArrowError::CsvError(why)
+            | ArrowError::JsonError(why)
+            | ArrowError::IpcError(why)
+            | ArrowError::AvroError(why)
+            | ArrowError::SchemaError(why)
+            | ArrowError::ParseError(why) => damaged(format, shown, why),
+            ArrowError::ExternalError(external) => damaged(format, shown, &innermost(external.as_ref())),
+            _ => return error,
+        },
+        DataFusionError::Execution(why) if why.starts_with("Cannot cast column") => {
+            Error::statement(format!("{shown}: {}", cannot_cast(why)))
+                .help("declare the column with the type that the file stores")
+        }
+        DataFusionError::Execution(why) if why.starts_with("Non-nullable column") => {
+            Error::statement(format!("{shown} lacks a column that has to be there: {why}"))
+        }
+        DataFusionError::External(external) => damaged(format, shown, &innermost(external.as_ref())),
+        _ => return error,
+    };
+    message.into()
+}
+
+fn io_or_damaged(io: &std::io::Error, format: FileFormat, shown: &str) -> Error {
+    match io.kind() {
+        // What decompressors and parsers report.
+        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
+            damaged(format, shown, &io.to_string())
+        }
+        _ => local_error(io, shown),
+    }
+}
+
+/// A file whose bytes are not what its format says.
+pub(crate) fn damaged(format: FileFormat, shown: &str, why: &str) -> Error {
+    let why = why.trim();
+    let name = format_name(format);
+    match format {
+        FileFormat::Parquet if why.contains("Corrupt footer") || why.contains("Invalid Parquet file") => {
+            Error::storage(format!("{shown} is not a Parquet file, or its end is missing")).help(
+                "a Parquet file ends with the letters PAR1; an upload that broke off or text under a wrong name does not",
+            )
+        }
+        FileFormat::Parquet if why.contains("less than") || why.contains("size of") => {
+            Error::storage(format!("{shown} is too short for a Parquet file"))
+        }
+        _ => Error::storage(format!("{shown} cannot be read as {name}: {why}")),
+    }
+}
+
+/// An empty file of a format whose files are never empty.
+pub(crate) fn empty_file(format: FileFormat, shown: &str) -> Error {
+    Error::storage(format!("{shown} is empty, which is no {} file", format_name(format)))
+        .help("delete it, or read the others by a glob")
+}
+
+/// The format's name in messages.
+pub(crate) fn format_name(format: FileFormat) -> &'static str {
+    match format {
+        FileFormat::Parquet => "Parquet",
+        FileFormat::Csv => "CSV",
+        FileFormat::Json => "JSON",
+        FileFormat::Avro => "Avro",
+        FileFormat::Arrow => "Arrow",
+    }
+}
+
+/// The failure as one of ours: unpacked if it is one, else a statement's failure with DataFusion's words.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
+    match find::<Error>(&error) {
+        Some(ours) => ours.clone(),
+        None => {
+            let kind = match error.find_root() {
+                DataFusionError::ResourcesExhausted(_) => ErrorKind::Resources,
+                DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => ErrorKind::Storage,
+                _ => ErrorKind::Statement,
+            };
+            Error::new(kind, error.strip_backtrace())
+        }
+    }
+}
+
+/// "Cannot cast column 'x' from 'Utf8' (physical data type) to 'Int32' (logical data type): …" in the words of a table.
+fn cannot_cast(why: &str) -> String {
+    let parts: Vec<&str> = why.split('\'').collect();
+    match parts.as_slice() {
+        [_, column, _, stored, _, declared, ..] => {
+            format!("column \"{column}\" is stored as {stored}, which cannot be read as {declared}")
+        }
+        _ => why.to_string(),
+    }
+}
+
+/// The first error of a type in a chain of causes, looking into DataFusion's and Arrow's boxes.
+fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let boxed: Option<&(dyn StdError + 'static)> = match error.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::External(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::ObjectStore(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::Context(_, inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::Shared(inner)) => Some(inner.as_ref()),
+            Some(DataFusionError::ArrowError(inner, _)) => Some(inner.as_ref()),
+            Some(DataFusionError::ParquetError(inner)) => Some(inner.as_ref()),
+            _ => None,
+        };
+        let boxed = boxed.or_else(|| match error.downcast_ref::<ArrowError>() {
+            Some(ArrowError::ExternalError(inner)) => Some(inner.as_ref()),
+            _ => None,
+        });
+        let boxed = boxed.or_else(|| match error.downcast_ref::<parquet::errors::ParquetError>() {
+            Some(parquet::errors::ParquetError::External(inner)) => Some(inner.as_ref()),
+            _ => None,
+        });
+        let boxed = boxed.or_else(|| {
+            let io = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+            let inner: &(dyn StdError + 'static) = io;
+            Some(inner)
+        });
+        current = boxed.or_else(|| error.source());
+    }
+    None
+}
+
+fn io_error(error: &object_store::Error) -> Option<&std::io::Error> {
+    find::<std::io::Error>(error)
+}
+
+/// The last cause in a chain: what really happened.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
+/// What a server said in its own words: S3 and its likes answer `<Error><Code>…</Code><Message>…</Message></Error>`.
+///
+/// Only these two are taken: the rest of such an answer repeats the request, signature and key name included.
+struct ServerAnswer {
+    code: Option<String>,
+    text: String,
+}
+
+impl ServerAnswer {
+    fn of(error: &object_store::Error) -> Self {
+        let mut whole = String::new();
+        let mut current: Option<&(dyn StdError + 'static)> = Some(error);
+        while let Some(error) = current {
+            whole.push_str(&error.to_string());
+            current = error.source();
+        }
+        let code = between(&whole, "<Code>", "</Code>").map(str::to_string);
+        let message = between(&whole, "<Message>", "</Message>");
+        let text = match (&code, message) {
+            (Some(code), Some(message)) => format!("{} ({code})", message.trim_end_matches('.')),
+            (Some(code), None) => code.clone(),
+            (None, _) => between(&whole, "non-2xx status code: ", ":").unwrap_or_default().to_string(),
+        };
+        ServerAnswer { code, text }
+    }
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    let (inner, _) = rest.split_once(end)?;
+    Some(inner.trim())
+}
+
+/// Lets a list of names stand in a message: at most three, then "and 7 more".
+pub(crate) struct Names<'a>(pub &'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.len().min(3);
+        f.write_str(&self.0[..shown].join(", "))?;
+        match self.0.len() - shown {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied() -> object_store::Error {
+        object_store::Error::PermissionDenied {
+            path: "x".into(),
+            source: "Server returned non-2xx status code: 403 Forbidden: <Error><Code>InvalidAccessKeyId</Code>\
+                     <Message>No such key.</Message><AWSAccessKeyId>hush</AWSAccessKeyId></Error>"
+                .into(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_file_reason_and_variables_but_not_the_request() {
+        let error = store_error(&denied(), "s3://b/x", "s3");
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert_eq!(error.message(), "s3://b/x cannot be read: No such key (InvalidAccessKeyId)");
+        assert!(error.help_lines()[0].contains("AWS_ACCESS_KEY_ID"));
+        assert!(!error.to_string().contains("hush"));
+    }
+
+    #[test]
+    fn store_errors_are_found_inside_other_crates_errors() {
+        let inside_arrow = ArrowError::ExternalError(Box::new(denied()));
+        let inside_parquet = parquet::errors::ParquetError::External(Box::new(denied()));
+        for error in [
+            DataFusionError::ArrowError(Box::new(inside_arrow), None),
+            DataFusionError::ParquetError(Box::new(inside_parquet)),
+            DataFusionError::ObjectStore(Box::new(denied())).context("somewhere"),
+        ] {
+            let named = read_error(error, FileFormat::Parquet, "s3://b/x", "s3");
+            let named = find::<Error>(&named).unwrap();
+            assert!(named.message().contains("No such key"), "{named}");
+        }
+    }
+
+    #[test]
+    fn errors_that_are_not_about_the_file_stay_as_they_are() {
+        let zero = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
+        let after = read_error(zero, FileFormat::Csv, "a.csv", "file");
+        assert!(!after.to_string().contains("a.csv"));
+    }
+
+    #[test]
+    fn our_own_errors_keep_their_help() {
+        let ours = Error::statement("own").help("do this");
+        let through = read_error(ours.into(), FileFormat::Csv, "a.csv", "file");
+        assert_eq!(from_datafusion(through).help_lines(), ["do this"]);
+    }
+
+    #[test]
+    fn an_unreadable_type_names_column_and_both_types() {
+        let why = "Cannot cast column 'x' from 'Utf8' (physical data type) to 'Struct(a)' (logical data type): no";
+        let error = read_error(DataFusionError::Execution(why.into()), FileFormat::Parquet, "a.parquet", "file");
+        let error = from_datafusion(error);
+        assert_eq!(error.message(), "a.parquet: column \"x\" is stored as Utf8, which cannot be read as Struct(a)");
+    }
+}

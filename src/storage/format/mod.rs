@@ -1,0 +1,280 @@
+//! File formats: which one a file has, and how each is read and written.
+
+mod csv;
+mod options;
+mod parquet;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
+use datafusion::common::Statistics;
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::physical_plan::{FileSinkConfig, FileSource};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt as _;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+
+use super::cache::StorageCaches;
+use super::errors::{self, format_name, store_error};
+use super::location::Location;
+use crate::catalog::model::FileFormat;
+use crate::error::{Error, Result};
+
+/// What a format needs to look into files.
+#[derive(Clone)]
+pub(crate) struct Reading<'a> {
+    pub(crate) state: &'a dyn Session,
+    pub(crate) caches: &'a StorageCaches,
+    pub(crate) store: &'a Arc<dyn ObjectStore>,
+    pub(crate) location: &'a Location,
+}
+
+impl Reading<'_> {
+    pub(crate) fn shown(&self, file: &ObjectMeta) -> String {
+        self.location.show(&file.location)
+    }
+
+    /// How many files are looked into at the same time.
+    pub(crate) fn concurrency(&self) -> usize {
+        self.state.config_options().execution.meta_fetch_concurrency.get()
+    }
+}
+
+/// One format with the options of one table.
+#[async_trait]
+pub(crate) trait TableFormat: Debug + Send + Sync {
+    fn kind(&self) -> FileFormat;
+
+    /// Tells apart ways of reading that find different schemas in one file.
+    fn fingerprint(&self) -> String;
+
+    /// The schema of the columns that all files together have.
+    async fn infer_schema(&self, reading: &Reading<'_>, files: &[ObjectMeta]) -> Result<SchemaRef>;
+
+    /// The schema of a file as the reader yields it, before it is made to fit the table's. `None` when the reader yields
+    /// the table's columns itself.
+    async fn physical_schema(&self, _reading: &Reading<'_>, _file: &ObjectMeta) -> Result<Option<SchemaRef>> {
+        Ok(None)
+    }
+
+    /// What the file tells about its rows without reading them, in the columns of `schema`, the file's own.
+    async fn statistics(
+        &self,
+        _reading: &Reading<'_>,
+        _file: &ObjectMeta,
+        _schema: &SchemaRef,
+    ) -> Result<Option<Statistics>> {
+        Ok(None)
+    }
+
+    /// The reader for a scan of `files`.
+    fn file_source(
+        &self,
+        reading: &Reading<'_>,
+        schema: TableSchema,
+        files: &[ObjectMeta],
+    ) -> Result<Arc<dyn FileSource>>;
+
+    /// How the files are compressed as a whole.
+    fn compression(&self) -> FileCompressionType {
+        FileCompressionType::UNCOMPRESSED
+    }
+
+    /// The extension of written files, without a leading dot.
+    fn extension(&self) -> String;
+
+    /// A plan that writes the rows of `input` as files.
+    async fn writer(
+        &self,
+        state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        sink: FileSinkConfig,
+    ) -> Result<Arc<dyn ExecutionPlan>>;
+}
+
+/// The format with a table's options. `files` may be looked into for what the options leave open.
+pub(crate) async fn open(
+    kind: FileFormat,
+    options: &BTreeMap<String, String>,
+    reading: &Reading<'_>,
+    files: &[ObjectMeta],
+    declared: Option<&SchemaRef>,
+) -> Result<Arc<dyn TableFormat>> {
+    match kind {
+        FileFormat::Csv => Ok(Arc::new(csv::Csv::open(options, reading, files, declared).await?)),
+        FileFormat::Parquet => Ok(Arc::new(parquet::Parquet::new(options, reading.state)?)),
+        other => Err(Error::statement(format!("{} files are not read yet", format_name(other)))),
+    }
+}
+
+/// Format and compression that a file's name tells by its extensions.
+pub(crate) fn of_name(name: &str) -> Option<(FileFormat, CompressionTypeVariant)> {
+    let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let (stem, compression) = split_compression(&name);
+    let (_, extension) = stem.rsplit_once('.')?;
+    let format = match extension {
+        "csv" | "tsv" | "tbl" | "txt" => FileFormat::Csv,
+        "json" | "jsonl" | "ndjson" => FileFormat::Json,
+        // These compress inside; one that is compressed as a whole cannot be read from its end.
+        _ if compression != CompressionTypeVariant::UNCOMPRESSED => return None,
+        "parquet" | "parq" | "pq" => FileFormat::Parquet,
+        "avro" => FileFormat::Avro,
+        "arrow" | "ipc" | "feather" | "arrows" => FileFormat::Arrow,
+        _ => return None,
+    };
+    Some((format, compression))
+}
+
+/// Splits off the extension of a compressed file.
+pub(crate) fn split_compression(name: &str) -> (&str, CompressionTypeVariant) {
+    for (extension, compression) in [
+        (".gz", CompressionTypeVariant::GZIP),
+        (".bz2", CompressionTypeVariant::BZIP2),
+        (".xz", CompressionTypeVariant::XZ),
+        (".zst", CompressionTypeVariant::ZSTD),
+    ] {
+        if let Some(stem) = name.strip_suffix(extension) {
+            return (stem, compression);
+        }
+    }
+    (name, CompressionTypeVariant::UNCOMPRESSED)
+}
+
+/// Files that often lie beside data and are no data: their extension or, without one, their name.
+const NO_DATA: [&str; 16] = [
+    "md", "rst", "html", "pdf", "log", "sql", "hql", "py", "sh", "yaml", "yml", "toml", "crc", "lock", "readme",
+    "license",
+];
+
+fn is_bystander(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let extension = lower.rsplit('.').next().unwrap_or(&lower);
+    NO_DATA.contains(&extension)
+}
+
+/// Finds the one format of a location's files by their names and, where these say nothing, by their first bytes.
+///
+/// Returns the files that have it: pages such as `README.md` that lie in a folder of data are left out.
+pub(crate) async fn detect(reading: &Reading<'_>, files: Vec<ObjectMeta>) -> Result<(FileFormat, Vec<ObjectMeta>)> {
+    let mut format: Option<(FileFormat, usize)> = None;
+    let mut data = Vec::with_capacity(files.len());
+    let is_alone = files.len() == 1;
+    for file in files {
+        let name = file.location.filename().unwrap_or_default();
+        let of_file = match of_name(name) {
+            Some((of_file, _)) => of_file,
+            None if !is_alone && is_bystander(name) => continue,
+            None => match sniff(reading, &file).await? {
+                Some(of_file) => of_file,
+                None if file.size == 0 && !is_alone => continue,
+                None => {
+                    return Err(Error::statement(format!("the format of {} is not known", reading.shown(&file)))
+                        .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow")
+                        .help("name the format in CREATE EXTERNAL TABLE … STORED AS, or choose files by a glob such as '*.csv'"));
+                }
+            },
+        };
+        match format {
+            None => format = Some((of_file, data.len())),
+            Some((known, _)) if known == of_file => {}
+            Some((known, first)) => {
+                let first: &ObjectMeta = &data[first];
+                return Err(Error::statement(format!(
+                    "the files have different formats: {} is {} and {} is {}",
+                    reading.shown(first),
+                    format_name(known),
+                    reading.shown(&file),
+                    format_name(of_file)
+                ))
+                .help("choose those of one format by a glob such as '*.parquet'"));
+            }
+        }
+        data.push(file);
+    }
+    match format {
+        Some((format, _)) => Ok((format, data)),
+        None => Err(Error::storage(format!("there are no data files in {}", reading.location))
+            .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow")),
+    }
+}
+
+/// The format that a file's first bytes tell, if any.
+async fn sniff(reading: &Reading<'_>, file: &ObjectMeta) -> Result<Option<FileFormat>> {
+    let start = first_bytes(reading, file, 8).await?;
+    Ok(match start.as_slice() {
+        [b'P', b'A', b'R', b'1', ..] => Some(FileFormat::Parquet),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some(FileFormat::Arrow),
+        [b'O', b'b', b'j', 1, ..] => Some(FileFormat::Avro),
+        _ => None,
+    })
+}
+
+/// The first bytes of a file as they are stored; fewer if the file is shorter.
+pub(crate) async fn first_bytes(reading: &Reading<'_>, file: &ObjectMeta, count: u64) -> Result<Vec<u8>> {
+    let end = count.min(file.size);
+    if end == 0 {
+        return Ok(Vec::new());
+    }
+    let options = GetOptions { range: Some(GetRange::Bounded(0..end)), ..Default::default() };
+    let failed =
+        |error: object_store::Error| store_error(&error, &reading.shown(file), reading.location.store_scheme());
+    let result = reading.store.get_opts(&file.location, options).await.map_err(failed)?;
+    Ok(result.bytes().await.map_err(failed)?.to_vec())
+}
+
+/// The schemas of all files, read where they are not known already.
+pub(crate) async fn schemas_of(
+    format: &(impl TableFormat + ?Sized),
+    reading: &Reading<'_>,
+    files: &[ObjectMeta],
+) -> Result<Vec<SchemaRef>> {
+    let schemas = futures::stream::iter(0..files.len())
+        .map(|index| async move {
+            let file = &files[index];
+            match format.physical_schema(reading, file).await? {
+                Some(schema) => Ok(schema),
+                None => Err(errors::damaged(format.kind(), &reading.shown(file), "it has no schema")),
+            }
+        })
+        .buffered(reading.concurrency());
+    let schemas: Vec<Result<SchemaRef>> = schemas.collect().await;
+    schemas.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_format_and_compression() {
+        use CompressionTypeVariant::*;
+        for (name, expected) in [
+            ("a.parquet", Some((FileFormat::Parquet, UNCOMPRESSED))),
+            ("dir.x/A.PARQ", Some((FileFormat::Parquet, UNCOMPRESSED))),
+            ("a.csv.gz", Some((FileFormat::Csv, GZIP))),
+            ("a.tbl", Some((FileFormat::Csv, UNCOMPRESSED))),
+            ("a.ndjson.zst", Some((FileFormat::Json, ZSTD))),
+            ("a.feather", Some((FileFormat::Arrow, UNCOMPRESSED))),
+            ("a.avro", Some((FileFormat::Avro, UNCOMPRESSED))),
+            ("a.parquet.gz", None),
+            ("parquet", None),
+            ("a.gz", None),
+            ("part-00001", None),
+        ] {
+            assert_eq!(of_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_beside_data_are_known() {
+        assert!(is_bystander("README.md") && is_bystander("LICENSE") && is_bystander("x.sql"));
+        assert!(!is_bystander("part-00001") && !is_bystander("a.csv"));
+    }
+}

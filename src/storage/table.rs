@@ -1,0 +1,358 @@
+//! Files as a table: one listing, one schema, and scans of the files that a query needs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Constraints, Statistics, TableReference, project_schema};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::cache::SchemaFingerprint;
+use datafusion::execution::cache::cache_manager::{CachedFileMetadata, TableScopedPath};
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion_datasource::compute_all_files_statistics;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::adapter::CaseInsensitiveAdapterFactory;
+use super::cache::StorageCaches;
+use super::errors::from_datafusion;
+use super::format::{self, Reading, TableFormat};
+use super::listing;
+use super::location::Location;
+use super::partitions::Partitions;
+use super::pruning;
+use super::scan::{FileNames, NamedSource};
+use super::statistics;
+use crate::catalog::model::FileFormat;
+use crate::error::{Error, Result};
+
+/// What is known of a table before its files are looked at.
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    pub location: Location,
+    /// `None`: as the files' names or first bytes tell.
+    pub format: Option<FileFormat>,
+    /// OPTIONS, with lower-case keys.
+    pub options: BTreeMap<String, String>,
+    /// The columns stored in the files as they were declared; `None`: those that the files have.
+    pub columns: Option<SchemaRef>,
+    /// The columns in folder names as they were declared; `None`: those that the folders have.
+    pub partition_columns: Option<Vec<Field>>,
+}
+
+impl TableSpec {
+    /// Files about which nothing is declared, as in `FROM 'data/*.parquet'`.
+    pub fn of(location: Location) -> Self {
+        TableSpec { location, format: None, options: BTreeMap::new(), columns: None, partition_columns: None }
+    }
+}
+
+/// A file with rows of a table.
+#[derive(Debug, Clone)]
+pub struct DataFile {
+    /// Path in the store, size in bytes, time of the last change, and tag.
+    pub meta: ObjectMeta,
+    /// The row of [`FileTable::partitions`] that has the file's partition values.
+    pub partition: u32,
+}
+
+/// A table over files, as they were when it was opened.
+///
+/// A session opens one for each statement: what is listed once holds for the whole statement, and files added from outside
+/// are seen by the next.
+#[derive(Debug)]
+pub struct FileTable {
+    location: Arc<Location>,
+    format: Arc<dyn TableFormat>,
+    store: Arc<dyn ObjectStore>,
+    caches: Arc<StorageCaches>,
+    files: Vec<DataFile>,
+    partitions: Partitions,
+    /// The columns in the files.
+    file_schema: SchemaRef,
+    /// The columns in the files and then those in folder names.
+    schema: SchemaRef,
+    columns_are_declared: bool,
+    constraints: Constraints,
+}
+
+impl FileTable {
+    /// Lists the location and finds the table's schema.
+    ///
+    /// That nothing is there is an error, unless columns are declared: then the table is empty.
+    pub async fn open(state: &dyn Session, caches: &Arc<StorageCaches>, spec: TableSpec) -> Result<Self> {
+        let TableSpec { location, format: kind, options, columns, partition_columns } = spec;
+        let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
+        let found = listing::list(&store, &location).await?;
+        if found.files.is_empty() && columns.is_none() {
+            return Err(found.nothing(&location));
+        }
+        let location = if found.files.is_empty() && !location.is_glob() { location.into_folder() } else { location };
+        let reading = Reading { state, caches, store: &store, location: &location };
+        let (kind, files) = match kind {
+            Some(kind) => (kind, found.files),
+            None if found.files.is_empty() => {
+                return Err(Error::statement(format!("the format of {location} is not known, for there are no files"))
+                    .help("name it by STORED AS PARQUET, CSV, JSON, AVRO or ARROW"));
+            }
+            None => format::detect(&reading, found.files).await?,
+        };
+        let (partitions, rows) = Partitions::of(&location, &files, partition_columns.as_deref())?;
+        // A column that is in the folder names and in the files too counts from the folder names.
+        let columns = columns.map(|declared| without(&declared, partitions.columns()));
+        let columns_are_declared = columns.is_some();
+        let format = format::open(kind, &options, &reading, &files, columns.as_ref()).await?;
+        let file_schema = match columns {
+            Some(declared) => declared,
+            None => without(&format.infer_schema(&reading, &files).await?, partitions.columns()),
+        };
+        let mut fields: Vec<FieldRef> = file_schema.fields().to_vec();
+        fields.extend(partitions.columns().iter().cloned());
+        let files = files.into_iter().zip(rows).map(|(meta, partition)| DataFile { meta, partition }).collect();
+        Ok(FileTable {
+            location: Arc::new(location),
+            format,
+            store,
+            caches: Arc::clone(caches),
+            files,
+            partitions,
+            schema: Arc::new(Schema::new(fields)),
+            file_schema,
+            columns_are_declared,
+            constraints: Constraints::default(),
+        })
+    }
+
+    /// Keys that hold for the table's rows now. DataFusion believes them.
+    #[must_use]
+    pub fn with_constraints(mut self, constraints: Constraints) -> Self {
+        self.constraints = constraints;
+        self
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub fn format(&self) -> FileFormat {
+        self.format.kind()
+    }
+
+    /// The table's files, sorted by path.
+    pub fn files(&self) -> &[DataFile] {
+        &self.files
+    }
+
+    /// The partition columns and the values that occur.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// The columns stored in the files, without those in folder names.
+    pub fn file_schema(&self) -> &SchemaRef {
+        &self.file_schema
+    }
+
+    fn reading<'a>(&'a self, state: &'a dyn Session) -> Reading<'a> {
+        Reading { state, caches: &self.caches, store: &self.store, location: &self.location }
+    }
+
+    /// The files that are left after partitions are pruned.
+    fn files_for(&self, partition_filters: &[&Expr]) -> DataFusionResult<Vec<&DataFile>> {
+        let keep = pruning::remaining(&self.partitions, partition_filters)?;
+        Ok(self.files.iter().filter(|file| keep.get(file.partition as usize).copied().unwrap_or(true)).collect())
+    }
+
+    /// The files with their statistics, as many as `limit` rows need. The second value says whether that left some out.
+    async fn with_statistics(
+        &self,
+        state: &dyn Session,
+        files: Vec<&DataFile>,
+        limit: Option<usize>,
+    ) -> DataFusionResult<(Vec<PartitionedFile>, bool)> {
+        let reading = self.reading(state);
+        let facts = FileFacts { table: self, reading: &reading, fingerprints: Fingerprints::default() };
+        let facts = &facts;
+        let total = files.len();
+        let collect = state.config().collect_statistics();
+        let files = &files;
+        let mut with_facts = futures::stream::iter(0..total)
+            .map(|index| async move {
+                let file = files[index];
+                let partition = self.partition_of(file);
+                let statistics = match collect {
+                    true => facts.statistics(&file.meta, &partition).await?,
+                    false => statistics::unknown(&self.file_schema, &partition),
+                };
+                let mut planned = PartitionedFile::new_from_meta(file.meta.clone()).with_partition_values(partition);
+                planned.statistics = Some(Arc::new(statistics));
+                DataFusionResult::<PartitionedFile>::Ok(planned)
+            })
+            .buffered(reading.concurrency());
+        let mut planned: Vec<PartitionedFile> = Vec::with_capacity(total);
+        let mut rows = Some(0);
+        while let Some(file) = with_facts.try_next().await? {
+            let rows_of_file = file.statistics.as_ref().map(|statistics| statistics.num_rows);
+            rows = match (rows, rows_of_file) {
+                (Some(rows), Some(Precision::Exact(more))) => Some(rows + more),
+                _ => None,
+            };
+            planned.push(file);
+            if let (Some(rows), Some(limit)) = (rows, limit)
+                && rows > limit
+            {
+                break;
+            }
+        }
+        let left_out = planned.len() < total;
+        Ok((planned, left_out))
+    }
+
+    fn partition_of(&self, file: &DataFile) -> Vec<datafusion::common::ScalarValue> {
+        self.partitions.rows().get(file.partition as usize).cloned().unwrap_or_default()
+    }
+}
+
+fn without(schema: &SchemaRef, columns: &[FieldRef]) -> SchemaRef {
+    let is_partition = |field: &FieldRef| columns.iter().any(|column| column.name().eq_ignore_ascii_case(field.name()));
+    if !schema.fields().iter().any(is_partition) {
+        return Arc::clone(schema);
+    }
+    Arc::new(Schema::new(schema.fields().iter().filter(|field| !is_partition(field)).cloned().collect::<Vec<_>>()))
+}
+
+/// Statistics of single files, kept in DataFusion's cache of them.
+struct FileFacts<'a> {
+    table: &'a FileTable,
+    reading: &'a Reading<'a>,
+    fingerprints: Fingerprints,
+}
+
+/// The fingerprints of file schemas; a table of many files has few schemas.
+#[derive(Default)]
+struct Fingerprints(std::sync::Mutex<HashMap<usize, Arc<SchemaFingerprint>>>);
+
+impl Fingerprints {
+    fn of(&self, schema: &SchemaRef) -> Arc<SchemaFingerprint> {
+        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fingerprint = known.entry(Arc::as_ptr(schema) as usize);
+        Arc::clone(fingerprint.or_insert_with(|| Arc::new(SchemaFingerprint::from_schema(schema))))
+    }
+}
+
+impl FileFacts<'_> {
+    async fn statistics(
+        &self,
+        file: &ObjectMeta,
+        partition: &[datafusion::common::ScalarValue],
+    ) -> DataFusionResult<Statistics> {
+        let table = self.table;
+        let Some(schema) = table.format.physical_schema(self.reading, file).await? else {
+            return Ok(statistics::unknown(&table.file_schema, partition));
+        };
+        let fingerprint = self.fingerprints.of(&schema);
+        let cache = self.reading.state.runtime_env().cache_manager.get_file_statistic_cache();
+        let key = TableScopedPath {
+            // Paths are only unique within a store.
+            table: Some(TableReference::bare(table.location.store().as_str())),
+            path: file.location.clone(),
+        };
+        let cached = cache
+            .as_ref()
+            .and_then(|cache| cache.get(&key))
+            .filter(|cached| cached.is_valid_for(file, &fingerprint) && cached.meta.e_tag == file.e_tag);
+        if let Some(cached) = cached {
+            return Ok(statistics::of_table(&cached.statistics, &schema, &table.file_schema, partition));
+        }
+        let Some(of_file) = table.format.statistics(self.reading, file, &schema).await? else {
+            return Ok(statistics::unknown(&table.file_schema, partition));
+        };
+        let of_file = Arc::new(of_file);
+        if let Some(cache) = cache {
+            cache.put(&key, CachedFileMetadata::new(file.clone(), fingerprint, Arc::clone(&of_file), None));
+        }
+        Ok(statistics::of_table(&of_file, &schema, &table.file_schema, partition))
+    }
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match pruning::decides_on_partitions(filter, self.partitions.columns()) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let (partition_filters, other_filters): (Vec<&Expr>, Vec<&Expr>) =
+            filters.iter().partition(|filter| pruning::decides_on_partitions(filter, self.partitions.columns()));
+        let files = self.files_for(&partition_filters)?;
+        // A limit counts rows after the filters.
+        let file_limit = if other_filters.is_empty() { limit } else { None };
+        let (files, left_out) = self.with_statistics(state, files, file_limit).await?;
+        if files.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
+        }
+        let metas: Vec<ObjectMeta> = files.iter().map(|file| file.object_meta.clone()).collect();
+        let groups = FileGroup::new(files).split_files(state.config().target_partitions().max(1));
+        let collect = state.config().collect_statistics();
+        let (groups, statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), collect, left_out)?;
+        let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
+            .with_table_partition_cols(self.partitions.columns().to_vec())
+            .build();
+        let source = self.format.file_source(&self.reading(state), table_schema, &metas)?;
+        let names = FileNames { location: Arc::clone(&self.location), format: self.format.kind() };
+        let config =
+            FileScanConfigBuilder::new(self.location.store().clone(), Arc::new(NamedSource::new(source, names)))
+                .with_file_groups(groups)
+                .with_file_compression_type(self.format.compression())
+                .with_constraints(self.constraints.clone())
+                .with_statistics(statistics)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                // Declared names are those of the catalog, which files may write in other letters.
+                .with_expr_adapter(self.columns_are_declared.then(|| Arc::new(CaseInsensitiveAdapterFactory) as _))
+                .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    async fn insert_into(
+        &self,
+        state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        insert_op: InsertOp,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let _ = (state, input, insert_op);
+        Err(Error::statement("not yet").into())
+    }
+}
