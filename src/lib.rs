@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod cli;
 pub mod error;
 pub mod execution;
+pub mod functions;
 pub mod generate;
 mod names;
 pub mod optimizer;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ostrich::cli::{app, args::Arguments};
+use tokio::runtime::Builder;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -18,14 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     let (arguments, scripts) = Arguments::from_process();
     let run = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(WORKER_STACK).build();
-        match runtime {
-            Ok(runtime) => {
-                let code = runtime.block_on(app::run(arguments, scripts));
-                runtime.shutdown_timeout(PATIENCE);
+        // Two runtimes: queries may keep all of their threads busy for long, and this one still sees the clock and the signals.
+        let workers = Builder::new_multi_thread().enable_all().thread_stack_size(WORKER_STACK).build();
+        let main = Builder::new_current_thread().enable_all().build();
+        match (workers, main) {
+            (Ok(workers), Ok(main)) => {
+                let code = main.block_on(app::run(arguments, scripts, workers.handle().clone()));
+                workers.shutdown_timeout(PATIENCE);
+                main.shutdown_timeout(PATIENCE);
                 code
             }
-            Err(error) => {
+            (Err(error), _) | (_, Err(error)) => {
                 eprintln!("error: no threads can be started: {error}");
                 3
             }

@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ColorChoice, CommandFactory};
+use tokio::runtime::Handle;
 
 use super::args::{Arguments, Command, CommonArguments, Script};
 use super::config::Settings;
 use super::meta::Meta;
 use super::output::file::OutputFile;
 use super::output::{Destination, Format, OutputOptions};
-use super::runner::{Ended, RunOptions, Runner, Target};
+use super::runner::{Ended, Expanded, RunOptions, Runner};
 use super::signals::Signals;
+use super::target::{Target, format_of_file};
 use super::{commands, errors, shell};
 use crate::error::{Error, Result};
 use crate::session::{Session, SessionOptions};
 use crate::sql::source::Source;
 
-/// Runs the command and returns its exit code.
-pub async fn run(arguments: Arguments, scripts: Vec<Script>) -> u8 {
+/// Runs the command and returns its exit code. Queries run on `workers`.
+pub async fn run(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> u8 {
     let color = colors(arguments.common.color, std::io::stderr().is_terminal());
-    match dispatch(arguments, scripts).await {
+    match dispatch(arguments, scripts, workers).await {
         Ok(ended) => ended.exit_code(),
         Err(error) => {
             eprintln!("{}", errors::render(&error, color).trim_end());
@@ -30,7 +32,7 @@ pub async fn run(arguments: Arguments, scripts: Vec<Script>) -> u8 {
     }
 }
 
-async fn dispatch(arguments: Arguments, scripts: Vec<Script>) -> Result<Ended> {
+async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> Result<Ended> {
     let common = &arguments.common;
     if arguments.command.is_some() && !scripts.is_empty() {
         return Err(Error::usage("-e and -f go without a command"));
@@ -46,7 +48,7 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>) -> Result<Ended> {
     }
     let settings = settings(common)?;
     let signals = Signals::listen()?;
-    let session = Arc::new(open(&settings).await?);
+    let session = Arc::new(open(&settings, workers).await?);
     if let Some(Command::Check(check)) = &arguments.command {
         return commands::check::run(check, &session, colors(settings.color, std::io::stderr().is_terminal())).await;
     }
@@ -128,13 +130,14 @@ fn home() -> Option<PathBuf> {
 }
 
 /// The session that the settings describe, with its data and variables.
-async fn open(settings: &Settings) -> Result<Session> {
+async fn open(settings: &Settings, workers: Handle) -> Result<Session> {
     let options = SessionOptions {
         catalog: settings.catalog.as_ref().map(|folder| PathBuf::from(&folder.value)),
         dialect: settings.dialect.unwrap_or_default(),
         memory_limit: settings.memory_limit,
         threads: settings.threads.map(usize::from),
         timeout: settings.timeout.filter(|limit| !limit.is_zero()),
+        workers: Some(workers),
         temp_directory: std::env::var_os("OSTRICH_TMPDIR").map(PathBuf::from),
         ..SessionOptions::default()
     };
@@ -204,22 +207,10 @@ fn output(common: &CommonArguments, settings: &Settings) -> Result<(RunOptions, 
         progress: stderr_is_terminal,
         output,
         format_chosen: format.is_some(),
+        expanded: Expanded::Off,
+        pager: false,
     };
     Ok((options, target))
-}
-
-/// `-o x.parquet` asks for Parquet.
-fn format_of_file(path: &str) -> Option<Format> {
-    match Path::new(path).extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "tsv" => Some(Format::Tsv),
-        "json" => Some(Format::Json),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
-        "md" => Some(Format::Markdown),
-        "parquet" => Some(Format::Parquet),
-        "arrow" => Some(Format::Arrow),
-        _ => None,
-    }
 }
 
 fn stdout_destination() -> Destination {

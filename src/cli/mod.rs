@@ -11,4 +11,5 @@ mod progress;
 pub mod runner;
 pub(crate) mod shell;
 pub mod signals;
+pub mod target;
 mod text_result;

@@ -1,11 +1,13 @@
 //! Runs statements and shows what they give: for scripts and for the shell alike.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 
 use super::config::OnError;
 use super::errors;
@@ -13,7 +15,10 @@ use super::output::file::OutputFile;
 use super::output::stats::StatementStats;
 use super::output::{Format, OutputOptions, RowWriter, Summary, writer};
 use super::progress::Bar;
+use super::shell::fitting::FittingWriter;
+use super::shell::pager::PagedScreen;
 use super::signals::{Interrupt, Signals};
+use super::target::{Target, result_file};
 use super::text_result;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,18 +42,20 @@ pub struct RunOptions {
     pub output: OutputOptions,
     /// Whether the format was chosen by the user: plans and definitions are else shown as text.
     pub format_chosen: bool,
+    /// Whether rows are shown one line a column in place of a table.
+    pub expanded: Expanded,
+    /// Whether results that are longer than the screen go through a pager.
+    pub pager: bool,
 }
 
-/// Where results go.
-#[derive(Debug)]
-pub enum Target {
-    Stdout,
-    /// All results into one file, which appears when the last one is written.
-    File(OutputFile),
-    /// A file a result: `q05.csv`, `q05_2.csv`.
-    Folder(PathBuf),
-    /// A program's standard input.
-    Pipe(std::process::Child),
+/// `\x`: one line a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expanded {
+    #[default]
+    Off,
+    On,
+    /// Where a table would be wider than the screen.
+    Auto,
 }
 
 /// How a run ended.
@@ -62,12 +69,14 @@ pub enum Ended {
     Stopped(Interrupt),
     /// Whoever read the results has gone away: nothing more is wanted.
     Unread,
+    /// `\q`: the rest of this script, or the shell, is not wanted.
+    Quit,
 }
 
 impl Ended {
     pub fn exit_code(self) -> u8 {
         match self {
-            Ended::Done | Ended::Unread => 0,
+            Ended::Done | Ended::Unread | Ended::Quit => 0,
             Ended::Failed(code) => code,
             Ended::Stopped(interrupt) => interrupt.exit_code(),
         }
@@ -78,7 +87,7 @@ impl Ended {
         match self {
             Ended::Done => true,
             Ended::Failed(_) => on_error == OnError::Continue,
-            Ended::Stopped(_) | Ended::Unread => false,
+            Ended::Stopped(_) | Ended::Unread | Ended::Quit => false,
         }
     }
 }
@@ -88,30 +97,67 @@ pub struct Runner {
     pub session: Arc<Session>,
     pub options: RunOptions,
     pub signals: Signals,
+    /// The statement that was run last, whatever came of it.
+    pub last: Option<LastRun>,
+    /// Counts the statements that may have changed what tables there are and what columns they have.
+    pub changes: u64,
+    /// A statement without `;` that waits for the command behind it: `SELECT 1 \gx`.
+    pub pending: Option<Piece>,
     target: Target,
+    /// The format that goes with the target, where its name tells one: `\o x.csv`.
+    target_format: Option<Format>,
     /// Statements so far, over all scripts.
     statements: u64,
     /// Results so far in the current script, for names of files.
     results: u64,
+    /// What the user was told about how the current statement is run.
+    notes: Vec<String>,
+}
+
+/// A statement that was run, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct LastRun {
+    pub piece: Piece,
+    pub stats: StatementStats,
+    pub notes: Vec<String>,
 }
 
 /// What runs the commands to the shell that a script may hold.
-pub trait MetaCommands {
+pub trait MetaCommands: Send {
+    /// Whether `piece` is a command although it does not begin with `\`: `quit;`, `source more.sql;`.
+    fn is_command(&self, piece: &Piece) -> bool;
+
     /// Runs the command in `piece`.
-    fn run_meta<'a>(
-        &'a mut self,
-        runner: &'a mut Runner,
-        piece: &'a Piece,
-    ) -> futures::future::BoxFuture<'a, Result<Ended>>;
+    fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> BoxFuture<'a, Result<Ended>>;
 }
 
 impl Runner {
     pub fn new(session: Arc<Session>, options: RunOptions, signals: Signals, target: Target) -> Self {
-        Runner { session, options, signals, target, statements: 0, results: 0 }
+        Runner {
+            session,
+            options,
+            signals,
+            last: None,
+            changes: 0,
+            pending: None,
+            target,
+            target_format: None,
+            statements: 0,
+            results: 0,
+            notes: Vec::new(),
+        }
     }
 
     /// Runs all statements of a script. `file`: its path, if it has one.
     pub async fn run_script(&mut self, source: &Arc<Source>, file: Option<&str>, meta: &mut dyn MetaCommands) -> Ended {
+        // A statement that waits outside is none of this script's.
+        let outer = self.pending.take();
+        let ended = self.run_pieces(source, file, meta).await;
+        self.pending = outer;
+        ended
+    }
+
+    async fn run_pieces(&mut self, source: &Arc<Source>, file: Option<&str>, meta: &mut dyn MetaCommands) -> Ended {
         self.results = 0;
         let mut ended = Ended::Done;
         let mut dialect = self.session.dialect();
@@ -120,11 +166,14 @@ impl Runner {
         while let Some(piece) = pieces.get(next) {
             next += 1;
             let this = self.run_piece(piece, file, meta).await;
+            if this == Ended::Quit {
+                return ended;
+            }
             if ended == Ended::Done || matches!(this, Ended::Stopped(_) | Ended::Unread) {
                 ended = this;
             }
             if !this.goes_on(self.options.on_error) {
-                break;
+                return ended;
             }
             // SET ostrich.dialect changes how the rest is read.
             if self.session.dialect() != dialect {
@@ -134,22 +183,46 @@ impl Runner {
                 next = 0;
             }
         }
-        ended
+        // No command ran it, and nothing follows: it is the last statement.
+        match self.pending.take() {
+            Some(piece) if ended == Ended::Done => self.run_statement_piece(&piece, file).await,
+            _ => ended,
+        }
     }
 
     /// Runs one piece of a script and reports its failure.
     pub async fn run_piece(&mut self, piece: &Piece, file: Option<&str>, meta: &mut dyn MetaCommands) -> Ended {
         match piece.kind() {
-            PieceKind::Blank => return Ended::Done,
-            PieceKind::MetaCommand => {
-                return match meta.run_meta(self, piece).await {
-                    Ok(ended) => ended,
-                    Err(error) => self.failed(&error.at(piece.source(), piece.span())),
-                };
+            PieceKind::Blank => Ended::Done,
+            PieceKind::Pending => {
+                self.pending = Some(piece.clone());
+                Ended::Done
             }
-            PieceKind::Statement | PieceKind::LastStatement | PieceKind::Unfinished => {}
+            PieceKind::MetaCommand => self.run_command(piece, meta).await,
+            _ if meta.is_command(piece) => self.run_command(piece, meta).await,
+            PieceKind::Statement | PieceKind::LastStatement | PieceKind::Unfinished => {
+                if let Some(open) = self.pending.take() {
+                    let error = Error::statement("this statement has no end: a command stands in it")
+                        .at(open.source(), open.span())
+                        .help("end it with ; or with \\g before the command");
+                    return self.failed(&error);
+                }
+                self.run_statement_piece(piece, file).await
+            }
         }
+    }
+
+    async fn run_command(&mut self, piece: &Piece, meta: &mut dyn MetaCommands) -> Ended {
+        match meta.run_meta(self, piece).await {
+            Ok(ended) => ended,
+            Err(error) => self.failed(&error.at(piece.source(), piece.span())),
+        }
+    }
+
+    /// Runs a statement, whatever it is, and reports its failure.
+    pub async fn run_statement_piece(&mut self, piece: &Piece, file: Option<&str>) -> Ended {
         self.statements += 1;
+        self.notes.clear();
         let mut stats = StatementStats {
             statement: self.statements,
             file: file.map(str::to_string),
@@ -164,6 +237,9 @@ impl Runner {
             let totals = scan_totals(&plan);
             stats.bytes_scanned = totals.bytes_scanned;
             stats.files_scanned = totals.files_scanned;
+        }
+        if !matches!(stats.kind.as_str(), "" | "select" | "explain" | "show" | "describe" | "set" | "reset") {
+            self.changes += 1;
         }
         let ended = match outcome {
             Ok(ended) => ended,
@@ -182,6 +258,7 @@ impl Runner {
             // If standard error is gone there is no one left to tell.
             let _ = stats.write(&mut std::io::stderr());
         }
+        self.last = Some(LastRun { piece: piece.clone(), stats, notes: std::mem::take(&mut self.notes) });
         ended
     }
 
@@ -195,6 +272,13 @@ impl Runner {
     pub fn note(&self, text: &str) {
         if !self.options.quiet {
             eprintln!("note: {text}");
+        }
+    }
+
+    /// Answers a command that changed something: `Timing is on.`
+    pub fn say(&self, text: &str) {
+        if !self.options.quiet {
+            eprintln!("{text}");
         }
     }
 
@@ -254,50 +338,48 @@ impl Runner {
                 for note in &rows.notes {
                     self.note(note);
                 }
-                self.show(rows, parsed, file, stats).await
+                self.notes.clone_from(&rows.notes);
+                self.show(rows, text_result::is_text(&parsed.statement), &parsed.source, file, stats).await
             }
         }
     }
 
-    /// Writes rows to where results go.
+    /// Writes rows to where results go. `is_text`: they are lines of a text.
     async fn show(
         &mut self,
         rows: Rows,
-        parsed: &ParsedStatement,
+        is_text: bool,
+        source: &Arc<Source>,
         file: Option<&str>,
         stats: &mut StatementStats,
     ) -> Result<Ended> {
         self.results += 1;
-        let mut options = self.options.output.clone();
-        let (mut writer, finished) = match &mut self.target {
-            Target::Stdout => {
-                (result_writer(&options, parsed, self.options.format_chosen, Box::new(std::io::stdout()))?, None)
-            }
-            Target::File(output) => {
-                if options.format.is_binary() && self.results > 1 {
-                    return Err(
-                        Error::usage("a file of this format holds one result").help("-o DIR/ writes a file a result")
-                    );
-                }
-                options.destination = output.destination();
-                (result_writer(&options, parsed, self.options.format_chosen, output.sink()?)?, None)
-            }
+        let options = self.output_options();
+        let mut finished = None;
+        let sink = match &self.target {
             Target::Folder(folder) => {
                 let output = OutputFile::create(result_file(folder, file, self.results, options.format))?;
-                options.destination = output.destination();
-                (result_writer(&options, parsed, self.options.format_chosen, output.sink()?)?, Some(output))
+                finished.insert(output).sink()?
             }
-            Target::Pipe(child) => {
-                let sink: Box<dyn Write + Send> = match child.stdin.as_ref().map(clone_pipe) {
-                    Some(pipe) => pipe?,
-                    None => Box::new(std::io::sink()),
-                };
-                (result_writer(&options, parsed, self.options.format_chosen, sink)?, None)
+            Target::File(_) if options.format.is_binary() && self.results > 1 => {
+                return Err(
+                    Error::usage("a file of this format holds one result").help("-o DIR/ writes a file a result")
+                );
             }
+            _ => self.sink()?,
+        };
+        let plain = !self.options.format_chosen || options.format == Format::Table;
+        let mut writer: Box<dyn RowWriter> = if is_text && plain {
+            Box::new(text_result::TextWriter::new(sink))
+        } else if self.options.expanded == Expanded::Auto && options.format == Format::Table {
+            Box::new(FittingWriter::new(options.clone(), sink))
+        } else {
+            writer(&options, sink)?
         };
         let capped =
             options.max_rows.is_some() && matches!(options.format, Format::Table | Format::Markdown | Format::Vertical);
-        let wants_more = stream_rows(rows, writer.as_mut(), &parsed.source, stats).await?;
+        let wants_more = stream_rows(rows, writer.as_mut(), source, stats).await?;
+        drop(writer);
         if let Some(output) = finished {
             output.commit()?;
         }
@@ -307,43 +389,100 @@ impl Runner {
         Ok(Ended::Done)
     }
 
-    /// Sends results elsewhere from now on; what was written so far to a file is kept.
-    pub fn redirect(&mut self, target: Target) -> Result<()> {
-        match std::mem::replace(&mut self.target, target) {
-            Target::Stdout | Target::Folder(_) => Ok(()),
-            Target::File(output) => output.commit(),
-            Target::Pipe(mut child) => {
-                drop(child.stdin.take());
-                // The pager or program decides when it is done.
-                let _ = child.wait();
-                Ok(())
+    /// Shows what a command answers: all its rows, in the format and at the place of results.
+    pub async fn show_batch(&mut self, batch: RecordBatch) -> Result<Ended> {
+        let schema = batch.schema();
+        let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]));
+        let rows = Rows { stream: Box::pin(stream), plan: None, planning: Duration::ZERO, notes: Vec::new() };
+        let cap = self.options.output.max_rows.take();
+        let source = Source::new("", "");
+        let shown = self.show(rows, false, &source, None, &mut StatementStats::default()).await;
+        self.options.output.max_rows = cap;
+        shown
+    }
+
+    /// Shows what a statement gave that a command has run.
+    pub async fn show_outcome(&mut self, outcome: Outcome, parsed: &ParsedStatement) -> Result<Ended> {
+        match outcome {
+            Outcome::Done { .. } => Ok(Ended::Done),
+            Outcome::Rows(rows) => {
+                let is_text = text_result::is_text(&parsed.statement);
+                self.show(rows, is_text, &parsed.source, None, &mut StatementStats::default()).await
             }
+        }
+    }
+
+    /// Shows a text in the place of results.
+    pub fn print(&self, text: &str) -> Result<Ended> {
+        let mut sink = self.sink()?;
+        match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
+            Ok(()) => Ok(Ended::Done),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
+            Err(error) => Err(Error::storage(format!("cannot write the output: {error}"))),
+        }
+    }
+
+    /// How results look at the place where they go now.
+    pub fn output_options(&self) -> OutputOptions {
+        let mut options = self.target.options(&self.options.output);
+        if let Some(format) = self.target_format {
+            options.format = format;
+        }
+        if self.options.expanded == Expanded::On && options.format == Format::Table {
+            options.format = Format::Vertical;
+        }
+        options
+    }
+
+    /// The bytes' way out. Results that are files of their own have another.
+    fn sink(&self) -> Result<Box<dyn Write + Send>> {
+        match &self.target {
+            Target::Stdout | Target::Folder(_) if self.options.pager => Ok(Box::new(PagedScreen::new(&self.signals))),
+            Target::Stdout | Target::Folder(_) => Ok(Box::new(std::io::stdout())),
+            Target::File(output) => output.sink(),
+            Target::Pipe(child) => Target::pipe(child),
+        }
+    }
+
+    /// Sends results elsewhere from now on; what was written so far to a file is kept. `format`: what goes with the
+    /// target, unless the user has chosen one.
+    ///
+    /// # Errors
+    ///
+    /// Storage, if what was written so far cannot be kept; results go to the new place all the same.
+    pub fn redirect(&mut self, target: Target, format: Option<Format>) -> Result<()> {
+        self.target_format = format.filter(|_| !self.options.format_chosen);
+        self.results = 0;
+        std::mem::replace(&mut self.target, target).close()
+    }
+
+    /// Runs the statement with its result sent elsewhere, only this once.
+    pub async fn run_redirected(&mut self, piece: &Piece, target: Target, format: Option<Format>) -> Ended {
+        let format = format.filter(|_| !self.options.format_chosen);
+        let usual = (std::mem::replace(&mut self.target, target), std::mem::replace(&mut self.target_format, format));
+        let results = std::mem::take(&mut self.results);
+        let ended = self.run_statement_piece(piece, None).await;
+        self.results = results;
+        let once = std::mem::replace(&mut self.target, usual.0);
+        self.target_format = usual.1;
+        match (ended, once) {
+            // A file of half a result does not take its name.
+            (Ended::Failed(_) | Ended::Stopped(_), Target::File(_)) => ended,
+            (_, once) => match once.close() {
+                Ok(()) => ended,
+                Err(error) => self.failed(&error),
+            },
         }
     }
 
     /// Ends the run: a file takes its name if all went well.
     pub fn finish(mut self, ended: Ended) -> Ended {
-        match (ended, self.target) {
-            (Ended::Done | Ended::Unread, target) => {
-                self.target = Target::Stdout;
-                let commit = match target {
-                    Target::File(output) => output.commit(),
-                    Target::Pipe(mut child) => {
-                        drop(child.stdin.take());
-                        let _ = child.wait();
-                        Ok(())
-                    }
-                    Target::Stdout | Target::Folder(_) => Ok(()),
-                };
-                match commit {
-                    Ok(()) => ended,
-                    Err(error) => {
-                        eprintln!("{}", errors::render(&error, self.options.color).trim_end());
-                        Ended::Failed(error.kind().exit_code())
-                    }
-                }
-            }
-            (ended, _) => ended,
+        match ended {
+            Ended::Done | Ended::Unread | Ended::Quit => match self.redirect(Target::Stdout, None) {
+                Ok(()) => ended,
+                Err(error) => self.failed(&error),
+            },
+            _ => ended,
         }
     }
 }
@@ -368,51 +507,7 @@ async fn stream_rows(
     Ok(wants_more && writer.wants_more())
 }
 
-/// Plans and definitions are texts of several lines: shown as they are unless a format was asked for.
-fn result_writer(
-    options: &OutputOptions,
-    parsed: &ParsedStatement,
-    format_chosen: bool,
-    sink: Box<dyn Write + Send>,
-) -> Result<Box<dyn RowWriter>> {
-    let plain = !format_chosen || options.format == Format::Table;
-    if plain && text_result::is_text(&parsed.statement) {
-        return Ok(Box::new(text_result::TextWriter::new(sink)));
-    }
-    writer(options, sink)
-}
-
-fn clone_pipe(stdin: &std::process::ChildStdin) -> Result<Box<dyn Write + Send>> {
-    use std::os::fd::AsFd;
-    let descriptor = stdin
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|error| Error::storage(format!("cannot write to the program: {error}")))?;
-    Ok(Box::new(std::fs::File::from(descriptor)))
-}
-
-/// `out/q05.csv` for the first result of `queries/q05.sql`, `out/q05_2.csv` for the second.
-fn result_file(folder: &Path, file: Option<&str>, number: u64, format: Format) -> PathBuf {
-    let stem = file
-        .and_then(|file| Path::new(file).file_stem())
-        .map_or_else(|| "result".into(), |stem| stem.to_string_lossy());
-    let extension = match format {
-        Format::Table | Format::Vertical | Format::None => "txt",
-        Format::Csv => "csv",
-        Format::Tsv => "tsv",
-        Format::Json => "json",
-        Format::Jsonl => "jsonl",
-        Format::Markdown => "md",
-        Format::Parquet => "parquet",
-        Format::Arrow => "arrow",
-    };
-    match number {
-        1 => folder.join(format!("{stem}.{extension}")),
-        number => folder.join(format!("{stem}_{number}.{extension}")),
-    }
-}
-
-fn in_words(duration: Duration) -> String {
+pub(super) fn in_words(duration: Duration) -> String {
     match duration.as_secs() {
         0 => format!("{:.3} ms", duration.as_secs_f64() * 1e3),
         1..60 => format!("{:.3} s", duration.as_secs_f64()),
@@ -423,14 +518,6 @@ fn in_words(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn results_are_named_after_their_query_file() {
-        let folder = Path::new("out");
-        assert_eq!(result_file(folder, Some("queries/q05.sql"), 1, Format::Csv), Path::new("out/q05.csv"));
-        assert_eq!(result_file(folder, Some("queries/q05.sql"), 2, Format::Parquet), Path::new("out/q05_2.parquet"));
-        assert_eq!(result_file(folder, None, 1, Format::Jsonl), Path::new("out/result.jsonl"));
-    }
 
     #[test]
     fn the_first_failure_gives_the_exit_code() {

@@ -4,7 +4,7 @@
 //! SIGTERM does (143); both let what is half-done be cleaned up. A second Ctrl-C does not wait for that.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -39,7 +39,21 @@ pub struct Signals {
 struct Shared {
     /// 0: none; 1: Ctrl-C; 2: SIGTERM.
     arrived: AtomicU8,
+    /// How many programs have the terminal now.
+    lent: AtomicUsize,
     notify: Notify,
+}
+
+/// A program of ours has the terminal: the pager, an editor. Ctrl-C is meant for it.
+#[derive(Debug)]
+pub struct Lent {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.shared.lent.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Signals {
@@ -58,7 +72,8 @@ impl Signals {
                     _ = terminate.recv() => 2,
                     _ = hangup.recv() => 2,
                 };
-                if shared.arrived.swap(arrived, Ordering::SeqCst) == 1 && arrived == 1 {
+                let earlier = shared.arrived.fetch_max(arrived, Ordering::SeqCst);
+                if earlier == 1 && arrived == 1 && shared.lent.load(Ordering::SeqCst) == 0 {
                     // The first has not been answered: the user does not want to wait.
                     std::process::exit(130);
                 }
@@ -80,6 +95,12 @@ impl Signals {
     /// Forgets a Ctrl-C that has been answered.
     pub fn clear(&self) {
         let _ = self.shared.arrived.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Until the answer is dropped, a second Ctrl-C does not end this process: another one has the terminal.
+    pub fn lend_terminal(&self) -> Lent {
+        self.shared.lent.fetch_add(1, Ordering::SeqCst);
+        Lent { shared: Arc::clone(&self.shared) }
     }
 
     /// Waits for a signal.

@@ -10,6 +10,7 @@ use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 
+use super::words::in_sql;
 use super::{Error, ErrorKind};
 use crate::names::nearest;
 use crate::sql::source::{Source, Span};
@@ -47,11 +48,11 @@ fn convert(error: &DataFusionError, source: Option<&Arc<Source>>) -> Error {
         DataFusionError::ObjectStore(error) => object_store(error),
         DataFusionError::IoError(error) => io(error),
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
-        DataFusionError::NotImplemented(message) => Error::statement(format!("not supported: {}", first_line(message))),
+        DataFusionError::NotImplemented(message) => not_implemented(message),
         DataFusionError::Internal(message) => Error::statement(format!("internal error: {}", first_line(message)))
             .help("this is a bug in Ostrich or DataFusion; please report the statement"),
         DataFusionError::Plan(message) => planning(message),
-        DataFusionError::Execution(message) => Error::statement(first_line(message)),
+        DataFusionError::Execution(message) => Error::statement(in_sql(&first_line(message))),
         DataFusionError::Configuration(message) => Error::statement(first_line(message)),
         DataFusionError::SQL(error, _) => Error::statement(error.to_string()),
         DataFusionError::ExecutionJoin(error) => Error::statement(format!("a task of the query stopped: {error}")),
@@ -229,6 +230,26 @@ fn column_not_found(field: &Column, valid: &[Column]) -> Error {
     }
 }
 
+/// What DataFusion cannot run. Subqueries that it cannot turn into joins are told apart by the form in which it prints them.
+fn not_implemented(message: &str) -> Error {
+    let unplanned = message.strip_prefix("Physical plan does not support logical expression ");
+    match unplanned {
+        Some(expr) if expr.starts_with("InSubquery") || expr.starts_with("Exists") => Error::statement(
+            "IN (SELECT …) and EXISTS are supported in WHERE and HAVING only, and there not in every place",
+        )
+        .help("LEFT JOIN the subquery and test its column for NULL"),
+        Some(expr) if expr.starts_with("ScalarSubquery") => {
+            Error::statement("a subquery that refers to its outer query can do so by equality only")
+                .help("write it as a join with a GROUP BY")
+        }
+        Some(expr) if expr.starts_with("OuterReferenceColumn") => {
+            Error::statement("LATERAL is supported for subqueries that refer to the outer tables in WHERE only")
+                .help("SELECT unnest(t.a) … FROM t unfolds an array")
+        }
+        _ => Error::statement(format!("not supported: {}", in_sql(&first_line(message)))),
+    }
+}
+
 /// Messages of the planner that can be said better.
 fn planning(message: &str) -> Error {
     if let Some(rest) = message.strip_prefix("Invalid function '") {
@@ -239,7 +260,7 @@ fn planning(message: &str) -> Error {
             _ => error.help("\\df or SHOW FUNCTIONS lists them"),
         };
     }
-    let text = message.trim();
+    let text = in_sql(message.trim());
     // Signatures and candidates stand on lines of their own: they are the help.
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut error = Error::statement(lines.next().unwrap_or("the statement cannot be planned").to_string());

@@ -5,6 +5,7 @@
 //! looks on a terminal is the business of `cli::errors`.
 
 pub(crate) mod datafusion;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -98,7 +99,8 @@ impl Error {
     /// Points at a place, unless the error has one already: the innermost place is the most exact.
     #[must_use]
     pub fn at(mut self, source: &Arc<Source>, span: Span) -> Self {
-        if self.inner.position.is_none() {
+        // A part of the text that the parser gives no place for is "at line 0".
+        if self.inner.position.is_none() && span.start.line > 0 {
             self.inner.position = Some(Position { source: Arc::clone(source), span });
         }
         self

@@ -2,30 +2,43 @@
 //!
 //! A hash join holds its build side in memory and cannot spill. When one does not fit, the plan is made once more with
 //! sort-merge joins, which can; that is safe as long as no row has been given out, so the first batch is awaited here.
+//!
+//! The work can be done on threads of its own: an operator that computes for long without a pause keeps its thread from
+//! everything else, and must not keep a time limit or Ctrl-C from being noticed.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
+use tokio::runtime::Handle;
 
 use super::{Execution, Executor, Started};
 use crate::error::Result;
 
-#[derive(Debug, Default)]
-pub struct LocalExecutor;
+/// Runs plans on the threads of `workers`.
+#[derive(Debug)]
+pub struct LocalExecutor {
+    workers: Handle,
+}
+
+impl LocalExecutor {
+    pub fn new(workers: Handle) -> Self {
+        LocalExecutor { workers }
+    }
+}
 
 #[async_trait]
 impl Executor for LocalExecutor {
     async fn execute(&self, state: &SessionState, plan: LogicalPlan, started: Started<'_>) -> Result<Execution> {
         let may_run_twice = !has_effects(&plan);
-        let first = attempt(state, &plan, started).await;
+        let first = attempt(state, &plan, started, &self.workers).await;
         match first {
             Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
                 let mut config = state.config().clone();
@@ -33,7 +46,8 @@ impl Executor for LocalExecutor {
                 let state = datafusion::execution::SessionStateBuilder::new_from_existing(state.clone())
                     .with_config(config)
                     .build();
-                let mut execution = attempt(&state, &plan, started).await.map_err(|failed| failed.cause)?;
+                let mut execution =
+                    attempt(&state, &plan, started, &self.workers).await.map_err(|failed| failed.cause)?;
                 execution.notes.push(
                     "a hash join did not fit into memory; the query was run once more with sort-merge joins"
                         .to_string(),
@@ -55,6 +69,7 @@ async fn attempt(
     state: &SessionState,
     plan: &LogicalPlan,
     started: Started<'_>,
+    workers: &Handle,
 ) -> std::result::Result<Execution, Failed> {
     let start = Instant::now();
     let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed { cause, has_hash_join: false })?;
@@ -62,9 +77,30 @@ async fn attempt(
     started(&physical);
     let has_hash_join = uses_hash_join(&physical);
     let failed = |cause| Failed { cause, has_hash_join };
-    let mut stream = execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(failed)?;
+    let mut stream = on_workers(Arc::clone(&physical), state.task_ctx(), workers);
     let first = stream.next().await.transpose().map_err(failed)?;
     Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new() })
+}
+
+/// Batches that wait to be taken, at most: enough that neither side waits for the other.
+const BATCHES_AHEAD: usize = 2;
+
+/// Runs a plan in a task on `workers`, which is stopped when the stream is dropped. Operators start their own tasks beside it.
+fn on_workers(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, workers: &Handle) -> SendableRecordBatchStream {
+    let mut builder = RecordBatchReceiverStream::builder(plan.schema(), BATCHES_AHEAD);
+    let sender = builder.tx();
+    let work = async move {
+        let mut stream = execute_stream(plan, context)?;
+        while let Some(batch) = stream.next().await {
+            let failed = batch.is_err();
+            if sender.send(batch).await.is_err() || failed {
+                break;
+            }
+        }
+        Ok(())
+    };
+    builder.spawn_on(work, workers);
+    builder.build()
 }
 
 /// The stream as it was before its first batch was taken.

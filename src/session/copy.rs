@@ -1,5 +1,6 @@
 //! COPY … TO, and counting what a write wrote.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
@@ -16,9 +17,38 @@ use crate::catalog::model::FileFormat;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::sql::source::Source;
-use crate::sql::statement::{Copy, CopySource};
+use crate::sql::statement::{Copy, CopySource, ParsedStatement};
 
 impl Session {
+    /// Runs COPY. A single file on this machine is written beside its place and put there at the end, so that a failure leaves what
+    /// was there before, and a query may read the file that it writes.
+    pub(super) async fn copy(&self, copy: &Copy, parsed: &ParsedStatement) -> Result<Option<u64>> {
+        let tables = self.statement_tables(&self.database());
+        let place = self.location(&copy.target).map_err(|error| error.at(&parsed.source, copy.target_span))?;
+        let finished = match place.local_root() {
+            Some(path) if !place.is_folder() && path.extension().is_some() && copy.partitioned_by.is_empty() => {
+                Some(path)
+            }
+            _ => None,
+        };
+        let Some(finished) = finished else {
+            let planned = self.plan_copy(copy, &tables, &parsed.source).await?;
+            let mut execution = self.start(planned).await?;
+            return count_written(&mut execution.stream, &parsed.source).await;
+        };
+        let name = finished.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let beside = Beside(finished.with_file_name(format!(".{}-{name}", uuid::Uuid::new_v4().simple())));
+        let mut staged = copy.clone();
+        staged.format = Some(format_of_target(copy)?);
+        staged.target = beside.0.to_string_lossy().into_owned();
+        let planned = self.plan_copy(&staged, &tables, &parsed.source).await?;
+        let mut execution = self.start(planned).await?;
+        let rows = count_written(&mut execution.stream, &parsed.source).await?;
+        std::fs::rename(&beside.0, &finished)
+            .map_err(|error| Error::storage(format!("{} cannot be written: {error}", finished.display())))?;
+        Ok(rows)
+    }
+
     pub(super) async fn plan_copy(
         &self,
         copy: &Copy,
@@ -45,50 +75,52 @@ impl Session {
             options: copy
                 .options
                 .iter()
-                .map(|(key, value)| (option_name(key), Value::SingleQuotedString(value.clone())))
+                .map(|(key, value)| {
+                    (format!("format.{}", key.to_ascii_lowercase()), Value::SingleQuotedString(value.clone()))
+                })
                 .collect(),
         }))
     }
 }
 
-/// DataFusion's word for the format that was named, or that the target's ending tells.
-fn format_of(copy: &Copy) -> Result<&'static str> {
-    let format = match copy.format {
-        Some(format) => format,
+/// A file in the making. If it has not been put in its place, it goes.
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It is gone already if all went well.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The format that was named, or that the target's ending tells.
+fn format_of_target(copy: &Copy) -> Result<FileFormat> {
+    match copy.format {
+        Some(format) => Ok(format),
         None => {
             let name = copy.target.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
             let extension = name.split('.').skip(1).find(|part| !matches!(*part, "gz" | "bz2" | "xz" | "zst"));
             match extension.unwrap_or_default() {
-                "parquet" | "parq" | "pq" => FileFormat::Parquet,
-                "csv" | "tsv" | "tbl" | "txt" => FileFormat::Csv,
-                "json" | "jsonl" | "ndjson" => FileFormat::Json,
-                "arrow" | "ipc" | "feather" => FileFormat::Arrow,
-                _ => {
-                    return Err(Error::statement(format!("the format of {} is not known by its name", copy.target))
-                        .help("write STORED AS PARQUET, CSV, JSON or ARROW"));
-                }
+                "parquet" | "parq" | "pq" => Ok(FileFormat::Parquet),
+                "csv" | "tsv" | "tbl" | "txt" => Ok(FileFormat::Csv),
+                "json" | "jsonl" | "ndjson" => Ok(FileFormat::Json),
+                "arrow" | "ipc" | "feather" => Ok(FileFormat::Arrow),
+                _ => Err(Error::statement(format!("the format of {} is not known by its name", copy.target))
+                    .help("write STORED AS PARQUET, CSV, JSON or ARROW")),
             }
         }
-    };
-    match format {
+    }
+}
+
+/// DataFusion's word for the format.
+fn format_of(copy: &Copy) -> Result<&'static str> {
+    match format_of_target(copy)? {
         FileFormat::Parquet => Ok("parquet"),
         FileFormat::Csv => Ok("csv"),
         FileFormat::Json => Ok("json"),
         FileFormat::Arrow => Ok("arrow"),
         FileFormat::Avro => Err(Error::statement("Avro files can be read but not written")
             .help("write STORED AS PARQUET, CSV, JSON or ARROW")),
-    }
-}
-
-/// The names that PostgreSQL and DuckDB give to options, as DataFusion's.
-fn option_name(key: &str) -> String {
-    let key = key.to_ascii_lowercase();
-    match key.as_str() {
-        "header" => "format.has_header".to_string(),
-        "null" | "nullstr" => "format.null_value".to_string(),
-        "delim" | "sep" => "format.delimiter".to_string(),
-        _ if key.contains('.') => key,
-        _ => format!("format.{key}"),
     }
 }
 

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::{ExplainStatement, Statement as PlannedStatement};
+use futures::StreamExt;
 use sqlparser::ast;
 
 use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
-use crate::sql::rewrite;
+use crate::sql::rewrite::{self, OutputNames};
 use crate::sql::source::Source;
 use crate::sql::statement::{ParsedStatement, Statement};
 
@@ -20,6 +24,30 @@ use crate::sql::statement::{ParsedStatement, Statement};
 pub(super) struct Planned {
     pub plan: LogicalPlan,
     pub state: SessionState,
+    /// What the columns of the result are called.
+    pub names: Vec<String>,
+}
+
+impl Planned {
+    /// The plan with its columns called by the names that the user wrote: for tables and views made of it.
+    ///
+    /// # Errors
+    ///
+    /// If two columns have one name.
+    pub(super) fn named_plan(self) -> Result<(LogicalPlan, SessionState)> {
+        let columns = self.plan.schema().columns();
+        if columns.iter().map(|column| &column.name).eq(&self.names) {
+            return Ok((self.plan, self.state));
+        }
+        let mut seen = std::collections::HashSet::new();
+        if let Some(twice) = self.names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(Error::statement(format!("the query gives two columns \"{twice}\""))
+                .help("give one of them another name with AS"));
+        }
+        let named = columns.into_iter().zip(self.names).map(|(column, name)| Expr::Column(column).alias(name));
+        let plan = LogicalPlanBuilder::from(self.plan).project(named)?.build()?;
+        Ok((plan, self.state))
+    }
 }
 
 impl Session {
@@ -29,6 +57,7 @@ impl Session {
         let planned = self.plan(parsed).await?;
         let to_logical = start.elapsed();
         let writes = matches!(planned.plan, LogicalPlan::Dml(_) | LogicalPlan::Copy(_));
+        let names = planned.names.clone();
         let mut execution = self.start(planned).await?;
         if writes {
             let rows = super::copy::count_written(&mut execution.stream, &parsed.source).await?;
@@ -36,7 +65,7 @@ impl Session {
         }
         Ok(Outcome::Rows(Rows {
             planning: to_logical + execution.planning,
-            stream: execution.stream,
+            stream: renamed(execution.stream, &names),
             plan: Some(execution.plan),
             notes: execution.notes,
         }))
@@ -82,6 +111,24 @@ impl Session {
     }
 }
 
+/// The same rows under other names.
+fn renamed(stream: SendableRecordBatchStream, names: &[String]) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    if schema.fields().len() != names.len() || schema.fields().iter().map(|field| field.name()).eq(names) {
+        return stream;
+    }
+    let fields: Vec<Field> =
+        schema.fields().iter().zip(names).map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let given = Arc::clone(&schema);
+    let batches = stream.map(move |batch| {
+        let batch = batch?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&given), batch.columns().to_vec(), &rows)?)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
 /// Resolves the tables first, so that an unknown one is named with its place and column names can be matched without regard to case,
 /// then lets DataFusion plan.
 pub(super) async fn plan_ast(
@@ -93,6 +140,16 @@ pub(super) async fn plan_ast(
     let references = state.resolve_table_references(&statement).map_err(|error| in_statement(&error, source))?;
     let columns = tables.open_all(&references, &statement, source).await?;
     rewrite::fold_column_case(&mut statement, &columns);
+    let names = match &mut statement {
+        PlannedStatement::Statement(ast) => match ast.as_mut() {
+            ast::Statement::Query(query) => rewrite::remember_names(query),
+            _ => OutputNames::default(),
+        },
+        _ => OutputNames::default(),
+    };
+    // Only now: a column is called by the function that was asked, not by its value.
+    rewrite::fill_in_session_values(&mut statement, &state.config_options().catalog.default_schema);
     let plan = state.statement_to_plan(statement).await.map_err(|error| in_statement(&error, source))?;
-    Ok(Planned { plan, state })
+    let names = names.of_result(plan.schema().as_arrow());
+    Ok(Planned { plan, state, names })
 }

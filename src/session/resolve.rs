@@ -18,11 +18,11 @@ use parking_lot::Mutex;
 use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visit, Visitor};
 use sqlparser::tokenizer::Span;
 
-use super::{CATALOG, Session};
+use super::Session;
 use crate::catalog::memory::MemoryMetastore;
 use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, View};
 use crate::catalog::provider::{OstrichCatalog, RelationResolver};
-use crate::catalog::{IfExists, Metastore};
+use crate::catalog::{CATALOG, IfExists, Metastore, unknown_database};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -125,18 +125,20 @@ impl StatementTables {
     }
 
     pub(super) async fn no_database(&self, name: &str) -> Error {
-        let names: Vec<String> = match self.resolver.metastore.databases().await {
-            Ok(databases) => databases.into_iter().map(|database| database.name).collect(),
-            Err(error) => return error,
-        };
-        let error = Error::statement(format!("no database \"{name}\""));
-        match nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => error.help(format!("did you mean \"{near}\"?")),
-            None => error.help(format!("the databases are: {}", names.join(", "))),
-        }
+        unknown_database(self.resolver.metastore.as_ref(), name).await
     }
 
     async fn no_table(&self, database: &str, name: &str) -> Error {
+        if database == "information_schema"
+            && let Ok(schema) = self.state.schema_for_ref(TableReference::partial(database, name))
+        {
+            let names = schema.table_names();
+            let error = Error::statement(format!("no table \"{name}\" in information_schema"));
+            return match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error.help(format!("did you mean \"{near}\"?")),
+                None => error.help(format!("its tables are: {}", names.join(", "))),
+            };
+        }
         no_table(self.resolver.metastore.as_ref(), &TableName::new(database, name)).await
     }
 }
@@ -225,7 +227,7 @@ impl Resolver {
         let tables = inner.tables(&view.database);
         let source = Source::new(name.clone(), view.sql.clone());
         let planned = Box::pin(super::plan::plan_ast(PlannedStatement::Statement(query), &tables, &source)).await?;
-        let mut plan = planned.plan;
+        let (mut plan, _) = planned.named_plan()?;
         if !view.columns.is_empty() {
             let fields: Vec<_> = plan.schema().columns();
             if fields.len() != view.columns.len() {

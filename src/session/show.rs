@@ -93,10 +93,10 @@ impl Session {
                 let plan = planned.state.optimize(&planned.plan)?;
                 let schema = plan.schema();
                 rows(vec![
-                    ("column_name", texts(schema.fields().iter().map(|field| field.name().clone()).collect())),
+                    ("column_name", texts(planned.names)),
                     (
                         "data_type",
-                        texts(schema.fields().iter().map(|field| types::to_sql(field.data_type())).collect()),
+                        texts(schema.fields().iter().map(|field| types::display_name(field.data_type())).collect()),
                     ),
                 ])
             }
@@ -133,7 +133,7 @@ impl Session {
         let fields: Vec<_> = schema.fields().iter().filter(|field| matches_like(field.name(), like)).collect();
         rows(vec![
             ("column_name", texts(fields.iter().map(|field| field.name().clone()).collect())),
-            ("data_type", texts(fields.iter().map(|field| types::to_sql(field.data_type())).collect())),
+            ("data_type", texts(fields.iter().map(|field| types::display_name(field.data_type())).collect())),
             ("partition", flags(fields.iter().map(|field| partitions.contains(field.name())).collect())),
             ("comment", texts(fields.iter().map(|field| comment_of(field.name())).collect())),
         ])

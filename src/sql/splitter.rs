@@ -1,13 +1,14 @@
 //! A script to its statements.
 //!
 //! `;` ends a statement, unless it stands in a string, a quoted name or a comment: only the dialect's tokenizer knows.
-//! The pieces cover the text without gaps, so nothing a user wrote is lost or read twice. A line that begins with `\`
-//! where a statement could begin is a command to the shell and ends with the line, whatever quotes it holds.
+//! The pieces cover the text without gaps, so nothing a user wrote is lost or read twice. A `\` outside strings, names
+//! and comments begins a command to the shell, which ends with the line, whatever quotes it holds: `\d orders`, and
+//! `SELECT 1 \gx` as in psql.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::dialect::Dialect;
 use super::source::{LineIndex, Source, Span};
@@ -20,6 +21,8 @@ pub enum PieceKind {
     Statement,
     /// SQL at the end of the text, without `;`.
     LastStatement,
+    /// SQL without `;` that a command to the shell follows: `SELECT 1 \gx`. The command says what becomes of it.
+    Pending,
     /// A command to the shell: `\d orders`.
     MetaCommand,
     /// Blanks, comments or a lone `;`: nothing to run.
@@ -100,57 +103,56 @@ pub fn split_from(source: &Arc<Source>, dialect: Dialect, start: usize) -> Vec<P
     let mut pieces = Vec::new();
     let mut start = start;
     while start < text.len() {
-        // SQL up to the next line that may be a command; if that line turns out to stand inside a statement, a longer stretch.
-        let mut search_from = start;
-        loop {
-            let command = next_command_line(text, search_from);
-            let end = command.as_ref().map_or(text.len(), |line| line.start);
-            let stretch = split_stretch(source, dialect, start..end);
-            match command {
-                None => {
-                    pieces.extend(stretch);
-                    return pieces;
-                }
-                Some(line) if stretch.last().is_none_or(|piece| is_complete(piece.kind)) => {
-                    pieces.extend(stretch);
-                    start = line.end;
-                    pieces.push(command_piece(source, line));
-                    break;
-                }
-                Some(line) => search_from = line.end,
-            }
+        // Most backslashes begin a command. If this one does not, only a look at the whole rest tells which one does.
+        let nearest = text[start..].find('\\').map(|at| start + at);
+        let command = match nearest {
+            Some(at) if is_between_tokens(&text[start..at], dialect) => Some(at),
+            Some(_) => first_backslash_token(&text[start..], dialect).map(|at| start + at),
+            None => None,
+        };
+        let mut stretch = split_stretch(source, dialect, start..command.unwrap_or(text.len()));
+        if command.is_some()
+            && let Some(last) = stretch.last_mut()
+            && last.kind == PieceKind::LastStatement
+        {
+            last.kind = PieceKind::Pending;
         }
+        pieces.extend(stretch);
+        let Some(command) = command else { break };
+        let end = text[command..].find('\n').map_or(text.len(), |length| command + length + 1);
+        pieces.push(command_piece(source, command..end));
+        start = end;
     }
     pieces
 }
 
-fn is_complete(kind: PieceKind) -> bool {
-    matches!(kind, PieceKind::Statement | PieceKind::MetaCommand | PieceKind::Blank)
+/// Whether what follows `text` begins a token, and is not part of a string, a quoted name or a comment that is open.
+fn is_between_tokens(text: &str, dialect: Dialect) -> bool {
+    let mut tokens = Vec::new();
+    let outcome = Tokenizer::new(dialect.tokens(), text).tokenize_with_location_into_buf(&mut tokens);
+    outcome.is_ok() && (text.ends_with('\n') || !ends_in_line_comment(&tokens))
 }
 
-/// The next line whose first visible character is a backslash, with its line end.
-fn next_command_line(text: &str, from: usize) -> Option<Range<usize>> {
-    let mut start = from;
-    for line in text[from..].split_inclusive('\n') {
-        let end = start + line.len();
-        let begins_line = start == 0 || text.as_bytes().get(start - 1) == Some(&b'\n');
-        if begins_line && line.trim_start().starts_with('\\') {
-            return Some(start..end);
-        }
-        start = end;
-    }
-    None
+fn ends_in_line_comment(tokens: &[TokenWithSpan]) -> bool {
+    tokens.last().is_some_and(|last| matches!(last.token, Token::Whitespace(Whitespace::SingleLineComment { .. })))
+}
+
+/// The byte where the first `\` stands that is a token of its own.
+fn first_backslash_token(text: &str, dialect: Dialect) -> Option<usize> {
+    let mut tokens = Vec::new();
+    // What cannot be read, at the end, holds no tokens.
+    let _ = Tokenizer::new(dialect.tokens(), text).tokenize_with_location_into_buf(&mut tokens);
+    let index = tokens.iter().position(|token| token.token == Token::Backslash)?;
+    TokenOffsets::new(text, &tokens).nth(index).map(|range| range.start)
 }
 
 fn command_piece(source: &Arc<Source>, line: Range<usize>) -> Piece {
     let text = &source.text()[line.clone()];
-    let body_start = line.start + (text.len() - text.trim_start().len());
-    let body_end = body_start + text.trim().len();
     Piece {
         source: Arc::clone(source),
         kind: PieceKind::MetaCommand,
+        body: line.start..line.start + text.trim_end().len(),
         range: line,
-        body: body_start..body_end,
         unfinished: None,
     }
 }
@@ -308,6 +310,29 @@ mod tests {
                 (PieceKind::Statement, "select 1".to_string()),
             ]
         );
+    }
+
+    #[test]
+    fn a_command_may_stand_behind_the_statement_that_it_is_about() {
+        let text = "select 1 \\gx\nselect '\\g', 2 -- \\g\n, 3 \\g 'it''s\nselect 4;";
+        assert_eq!(
+            pieces(text),
+            vec![
+                (PieceKind::Pending, "select 1".to_string()),
+                (PieceKind::MetaCommand, "\\gx".to_string()),
+                (PieceKind::Pending, "select '\\g', 2 -- \\g\n, 3".to_string()),
+                (PieceKind::MetaCommand, "\\g 'it''s".to_string()),
+                (PieceKind::Statement, "select 4".to_string()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_backslash_in_a_comment_or_an_open_string_is_no_command() {
+        assert_eq!(pieces("select 1; -- see \\d"), pieces("select 1; -- see d"));
+        assert_eq!(pieces("/* \n\\d\n*/ select 1;"), vec![(PieceKind::Statement, "select 1".to_string())]);
+        let kinds: Vec<_> = pieces("select 'a\n\\d b").into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, [PieceKind::Unfinished]);
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub struct CreateTable {
     pub or_replace: bool,
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDefinition>,
+    /// Names alone, for the columns of `query`.
+    pub names: Vec<Ident>,
     pub constraints: Vec<ConstraintDefinition>,
     pub comment: Option<String>,
     /// Partition columns; a type is left out where the column is declared above or the query gives it.

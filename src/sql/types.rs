@@ -130,8 +130,8 @@ fn timestamp_name(unit: TimeUnit, with_zone: bool) -> String {
     let precision = match unit {
         TimeUnit::Second => "(0)",
         TimeUnit::Millisecond => "(3)",
-        TimeUnit::Microsecond => "(6)",
-        TimeUnit::Nanosecond => "",
+        TimeUnit::Microsecond => "",
+        TimeUnit::Nanosecond => "(9)",
     };
     format!("TIMESTAMP{precision}{}", if with_zone { " WITH TIME ZONE" } else { "" })
 }
@@ -205,6 +205,36 @@ fn separate_closing_brackets(tokens: Vec<Token>) -> Vec<Token> {
         other => vec![other],
     };
     tokens.into_iter().flat_map(separate).collect()
+}
+
+/// Refuses types in a statement that nest so deep that the parser would run out of stack: it has a limit for
+/// expressions and subqueries, but none for types. To be called with all tokens of a statement before they are parsed.
+pub fn check_nesting<'a>(tokens: impl IntoIterator<Item = &'a Token>) -> Result<()> {
+    // `<` begins a type's inside only behind one of three words; everywhere else it compares.
+    let opens_type = |word: &Token| match word {
+        Token::Word(word) => {
+            word.quote_style.is_none()
+                && ["ARRAY", "STRUCT", "MAP"].iter().any(|name| word.value.eq_ignore_ascii_case(name))
+        }
+        _ => false,
+    };
+    let (mut open, mut arrays, mut before) = (0_usize, 0_usize, &Token::EOF);
+    for token in tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))) {
+        match token {
+            Token::Lt if opens_type(before) => open += 1,
+            Token::Gt => open = open.saturating_sub(1),
+            Token::ShiftRight => open = open.saturating_sub(2),
+            // INT[][]: not deep for the parser, but for all that walk over the type.
+            Token::LBracket if *before == Token::RBracket => arrays += 1,
+            Token::RBracket | Token::Number(..) => {}
+            _ => arrays = 0,
+        }
+        if open > MAX_DEPTH || arrays > MAX_DEPTH {
+            return Err(nested_too_deep());
+        }
+        before = token;
+    }
+    Ok(())
 }
 
 /// How deep a type nests, or more: the parser and all that comes after it recurse that deep.
@@ -364,8 +394,11 @@ fn decimal(digits: &ExactNumberInfo) -> Result<DataType> {
     }
 }
 
+/// Without a precision, a TIME has nanoseconds and a TIMESTAMP microseconds: in 64 bits nanoseconds end in the year 2262, and
+/// 9999-12-31 is many a table's end of time.
 fn time_unit(name: &str, precision: Option<u64>) -> Result<TimeUnit> {
     match precision {
+        None if name != "TIME" => Ok(TimeUnit::Microsecond),
         Some(0) => Ok(TimeUnit::Second),
         Some(3) => Ok(TimeUnit::Millisecond),
         Some(6) => Ok(TimeUnit::Microsecond),

@@ -5,26 +5,32 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::str::FromStr as _;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use super::stores::credentials_hint;
 use crate::catalog::model::FileFormat;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::sql::types::display_name;
 
 /// A store that could not be reached, refused, or does not have the file `shown`. `scheme` is that of the store's URL.
 pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str) -> Error {
     use object_store::Error as Store;
 
     let answer = ServerAnswer::of(error);
+    // Of requests that list, object_store tells what the server said in the text alone.
+    let is_refused = matches!(error, Store::PermissionDenied { .. } | Store::Unauthenticated { .. })
+        || matches!(answer.status.as_deref(), Some("401" | "403"));
     match error {
-        Store::NotFound { .. } if answer.code.as_deref() == Some("NoSuchBucket") => Error::storage(format!(
+        _ if answer.code.as_deref() == Some("NoSuchBucket") => Error::storage(format!(
             "{shown} is in a bucket that does not exist"
         ))
         .help("check the bucket's name, and with S3 that AWS_ENDPOINT_URL and AWS_REGION are those of the bucket"),
         Store::NotFound { .. } => Error::storage(format!("there is no file {shown}")),
-        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+        _ if is_refused => {
             let why = if answer.text.is_empty() { "access is denied".to_string() } else { answer.text };
             Error::storage(format!("{shown} cannot be read: {why}")).help(credentials_hint(scheme))
         }
@@ -34,14 +40,16 @@ pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str
         Store::AlreadyExists { .. } => Error::storage(format!("{shown} exists already")),
         _ if scheme == "file" => match io_error(error) {
             Some(io) => local_error(io, shown),
+            None if innermost(error).starts_with("Out of range of file") => {
+                Error::storage(format!("{shown} became shorter while it was read")).help("run the statement again")
+            }
             None => Error::storage(format!("{shown}: {}", innermost(error))),
         },
         _ => {
             let why = if answer.text.is_empty() { innermost(error) } else { answer.text };
             let failure = Error::storage(format!("{shown} cannot be reached: {why}"));
-            let asks_for_credentials = error.to_string().contains("metadata") || why.contains("InvalidAccessKeyId");
-            match (scheme, asks_for_credentials) {
-                ("s3" | "gs" | "az" | "abfss", _) => failure.help(credentials_hint(scheme)),
+            match scheme {
+                "s3" | "gs" | "az" | "abfss" => failure.help(credentials_hint(scheme)),
                 _ => failure,
             }
         }
@@ -101,7 +109,11 @@ fn io_or_damaged(io: &std::io::Error, format: FileFormat, shown: &str) -> Error 
     match io.kind() {
         // What decompressors and parsers report.
         std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
-            damaged(format, shown, &io.to_string())
+            match format {
+                FileFormat::Csv | FileFormat::Json => Error::storage(format!("{shown} cannot be decompressed: {io}"))
+                    .help("its extension tells how it is compressed, unless the option \"compression\" does"),
+                _ => damaged(format, shown, &io.to_string()),
+            }
         }
         _ => local_error(io, shown),
     }
@@ -110,15 +122,22 @@ fn io_or_damaged(io: &std::io::Error, format: FileFormat, shown: &str) -> Error 
 /// A file whose bytes are not what its format says.
 pub(crate) fn damaged(format: FileFormat, shown: &str, why: &str) -> Error {
     let why = why.trim();
+    // What the crates put before their words says no more than the message does.
+    let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
+    let why = match why.split_once("Failed to fetch metadata for file ") {
+        Some((_, rest)) => rest.split_once(": ").map_or(rest, |(_, why)| why),
+        None => why,
+    };
+    let why = why.strip_prefix("Parquet error: ").unwrap_or(why);
     let name = format_name(format);
+    if why.starts_with("Object Store error:") && why.contains("not found") {
+        return Error::storage(format!("there is no file {shown} any more"));
+    }
     match format {
         FileFormat::Parquet if why.contains("Corrupt footer") || why.contains("Invalid Parquet file") => {
             Error::storage(format!("{shown} is not a Parquet file, or its end is missing")).help(
                 "a Parquet file ends with the letters PAR1; an upload that broke off or text under a wrong name does not",
             )
-        }
-        FileFormat::Parquet if why.contains("less than") || why.contains("size of") => {
-            Error::storage(format!("{shown} is too short for a Parquet file"))
         }
         _ => Error::storage(format!("{shown} cannot be read as {name}: {why}")),
     }
@@ -141,18 +160,11 @@ pub(crate) fn format_name(format: FileFormat) -> &'static str {
     }
 }
 
-/// The failure as one of ours: unpacked if it is one, else a statement's failure with DataFusion's words.
+/// The failure as one of ours: unpacked if it is one.
 pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     match find::<Error>(&error) {
         Some(ours) => ours.clone(),
-        None => {
-            let kind = match error.find_root() {
-                DataFusionError::ResourcesExhausted(_) => ErrorKind::Resources,
-                DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => ErrorKind::Storage,
-                _ => ErrorKind::Statement,
-            };
-            Error::new(kind, error.strip_backtrace())
-        }
+        None => Error::from(error),
     }
 }
 
@@ -161,7 +173,8 @@ fn cannot_cast(why: &str) -> String {
     let parts: Vec<&str> = why.split('\'').collect();
     match parts.as_slice() {
         [_, column, _, stored, _, declared, ..] => {
-            format!("column \"{column}\" is stored as {stored}, which cannot be read as {declared}")
+            let in_sql = |text: &str| DataType::from_str(text).map_or(text.to_string(), |found| display_name(&found));
+            format!("column \"{column}\" is stored as {}, which cannot be read as {}", in_sql(stored), in_sql(declared))
         }
         _ => why.to_string(),
     }
@@ -218,6 +231,9 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 ///
 /// Only these two are taken: the rest of such an answer repeats the request, signature and key name included.
 struct ServerAnswer {
+    /// The number of the http status.
+    status: Option<String>,
+    /// The name of the failure, such as `NoSuchBucket`.
     code: Option<String>,
     text: String,
 }
@@ -232,12 +248,14 @@ impl ServerAnswer {
         }
         let code = between(&whole, "<Code>", "</Code>").map(str::to_string);
         let message = between(&whole, "<Message>", "</Message>");
+        let line = between(&whole, "non-2xx status code: ", ":").map(str::to_string);
+        let status = line.as_deref().and_then(|line| line.split(' ').next()).map(str::to_string);
         let text = match (&code, message) {
             (Some(code), Some(message)) => format!("{} ({code})", message.trim_end_matches('.')),
             (Some(code), None) => code.clone(),
-            (None, _) => between(&whole, "non-2xx status code: ", ":").unwrap_or_default().to_string(),
+            (None, _) => line.unwrap_or_default(),
         };
-        ServerAnswer { code, text }
+        ServerAnswer { status, code, text }
     }
 }
 
@@ -264,6 +282,7 @@ impl fmt::Display for Names<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn denied() -> object_store::Error {
         object_store::Error::PermissionDenied {
@@ -314,9 +333,9 @@ mod tests {
 
     #[test]
     fn an_unreadable_type_names_column_and_both_types() {
-        let why = "Cannot cast column 'x' from 'Utf8' (physical data type) to 'Struct(a)' (logical data type): no";
+        let why = "Cannot cast column 'x' from 'Utf8' (physical data type) to 'Int64' (logical data type): no";
         let error = read_error(DataFusionError::Execution(why.into()), FileFormat::Parquet, "a.parquet", "file");
         let error = from_datafusion(error);
-        assert_eq!(error.message(), "a.parquet: column \"x\" is stored as Utf8, which cannot be read as Struct(a)");
+        assert_eq!(error.message(), "a.parquet: column \"x\" is stored as VARCHAR, which cannot be read as BIGINT");
     }
 }

@@ -16,6 +16,7 @@ pub mod stores;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use cache::StorageCaches;
 pub use location::Location;
@@ -23,3 +24,4 @@ pub use partitions::{NULL_PARTITION, Partitions};
 pub use scan::with_plain_readers;
 pub use stores::{StoreConfig, StoreRegistry};
 pub use table::{DataFile, FileTable, TableSpec};
+pub use write::register_output_formats;

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::location::Location;
 use crate::error::{Error, Result};
+use crate::sql::types::display_name;
 
 /// The folder value that stands for NULL, here as in Hive, Spark and Trino.
 pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -59,22 +60,19 @@ impl Partitions {
             row_of_file.push(reader.row_of(file, declared)?);
         }
         let FolderReader { keys, values, .. } = reader;
-        let (columns, example) = match (declared, keys) {
-            (Some(declared), keys) => {
-                let columns = declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect();
-                (columns, keys.map(|(_, file)| file))
-            }
-            (None, None) => (Vec::new(), None),
-            (None, Some((keys, example))) => {
+        let columns: Vec<FieldRef> = match (declared, keys) {
+            (Some(declared), _) => declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect(),
+            (None, None) => Vec::new(),
+            (None, Some((keys, _))) => {
                 let columns = keys.into_iter().enumerate().map(|(index, key)| {
-                    let data_type =
-                        infer_type(values.iter().filter_map(|row: &Vec<Option<String>>| row[index].as_deref()));
+                    let data_type = infer_type(values.iter().filter_map(|(row, _)| row[index].as_deref()));
                     Arc::new(Field::new(key, data_type, true))
                 });
-                (columns.collect::<Vec<FieldRef>>(), Some(example))
+                columns.collect()
             }
         };
-        let rows = values.into_iter().map(|row| typed_row(&columns, row, location, example)).collect::<Result<_>>()?;
+        let rows = values.into_iter().map(|(row, file)| typed_row(&columns, row, || location.show(&file.location)));
+        let rows = rows.collect::<Result<_>>()?;
         Ok((Partitions { columns, rows }, row_of_file))
     }
 }
@@ -84,7 +82,8 @@ struct FolderReader<'a> {
     location: &'a Location,
     /// The keys that all folders must have, and the file that they were first seen at.
     keys: Option<(Vec<String>, &'a ObjectMeta)>,
-    values: Vec<Vec<Option<String>>>,
+    /// The values of a folder, and a file in it.
+    values: Vec<(Vec<Option<String>>, &'a ObjectMeta)>,
     /// The row of a folder, by its path below the root.
     folders: HashMap<&'a str, u32>,
 }
@@ -104,7 +103,7 @@ impl<'a> FolderReader<'a> {
         }
         self.check_keys(keys, file, declared)?;
         let row = u32::try_from(self.values.len()).map_err(|_| Error::storage("more folders than can be counted"))?;
-        self.values.push(values);
+        self.values.push((values, file));
         self.folders.insert(folder, row);
         Ok(row)
     }
@@ -189,17 +188,12 @@ fn is_iso_date(text: &str) -> bool {
     text.len() == 10 && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
-fn typed_row(
-    columns: &[FieldRef],
-    row: Vec<Option<String>>,
-    location: &Location,
-    example: Option<&ObjectMeta>,
-) -> Result<Vec<ScalarValue>> {
+fn typed_row(columns: &[FieldRef], row: Vec<Option<String>>, shown: impl Fn() -> String) -> Result<Vec<ScalarValue>> {
     let typed = columns.iter().zip(row).map(|(column, value)| {
         let data_type = column.data_type();
         match value {
-            None => ScalarValue::try_from(data_type).map_err(|_| unreadable(column, NULL_PARTITION, location, example)),
-            Some(text) => typed_value(&text, data_type).map_err(|_| unreadable(column, &text, location, example)),
+            None => ScalarValue::try_from(data_type).map_err(|_| unreadable(column, NULL_PARTITION, &shown())),
+            Some(text) => typed_value(&text, data_type).map_err(|_| unreadable(column, &text, &shown())),
         }
     });
     typed.collect()
@@ -216,13 +210,10 @@ fn typed_value(text: &str, data_type: &DataType) -> datafusion::error::Result<Sc
     }
 }
 
-fn unreadable(column: &Field, value: &str, location: &Location, example: Option<&ObjectMeta>) -> Error {
-    let place = match example {
-        Some(file) => format!("a folder such as that of {}", location.show(&file.location)),
-        None => format!("a folder in {location}"),
-    };
-    Error::storage(format!("the partition value {}={value} is no {}: {place}", column.name(), column.data_type()))
-        .help(format!("declare the partition column \"{}\" as a string", column.name()))
+fn unreadable(column: &Field, value: &str, shown: &str) -> Error {
+    let (name, data_type) = (column.name(), display_name(column.data_type()));
+    Error::storage(format!("{shown} lies in a folder for {name}={value}, which is no {data_type}"))
+        .help(format!("declare the partition column \"{name}\" as VARCHAR"))
 }
 
 #[cfg(test)]
@@ -302,7 +293,8 @@ mod tests {
         let (partitions, _) = read(&["year=2026/x"], Some(&declared)).unwrap();
         assert_eq!(partitions.columns()[0].name(), "Year");
         assert_eq!(partitions.rows()[0][0], ScalarValue::Int32(Some(2026)));
-        assert!(read(&["year=new/x"], Some(&declared)).unwrap_err().message().contains("Year=new"));
+        let error = read(&["year=2026/x", "year=new/y"], Some(&declared)).unwrap_err();
+        assert!(error.message().contains("Year=new") && error.message().contains("/t/year=new/y"), "{error}");
         assert!(read(&["month=1/x"], Some(&declared)).unwrap_err().message().contains("Year=…"));
         assert!(read(&["x"], Some(&declared)).is_err());
     }

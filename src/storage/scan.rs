@@ -28,6 +28,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::errors::read_error;
+use super::format::plain_reader;
 use super::location::Location;
 use crate::catalog::model::FileFormat;
 
@@ -62,6 +63,8 @@ impl NamedSource {
 }
 
 /// The same plan with DataFusion's own readers in its scans: what a plan has to be before it is sent elsewhere.
+///
+/// CSV keeps the reader of ours: DataFusion's gives other rows.
 pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         let config =
@@ -70,7 +73,7 @@ pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execut
         Ok(match named {
             None => Transformed::no(node),
             Some((config, named)) => {
-                let plain = FileScanConfigBuilder::from(config.clone()).with_source(Arc::clone(&named.inner)).build();
+                let plain = FileScanConfigBuilder::from(config.clone()).with_source(plain_reader(&named.inner)).build();
                 Transformed::yes(DataSourceExec::from_data_source(plain) as Arc<dyn ExecutionPlan>)
             }
         })

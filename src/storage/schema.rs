@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{
 };
 
 use crate::error::{Error, Result};
+use crate::sql::types::display_name;
 
 /// The schema that all files' rows fit in: the columns in the order in which they are first seen, each of the narrowest
 /// type that holds every file's values. A column that some file lacks is nullable.
@@ -80,12 +81,11 @@ impl Column {
             return Ok(());
         }
         let Some(wider) = widen(&self.data_type, field.data_type()) else {
+            let (one, other) = (display_name(&self.data_type), display_name(field.data_type()));
             return Err(Error::storage(format!(
-                "column \"{}\" is {} in {} and {} in {}: no type holds both",
+                "column \"{}\" is {one} in {} and {other} in {}: no type holds both",
                 self.name,
-                self.data_type,
                 shown(self.file),
-                field.data_type(),
                 shown(file),
             ))
             .help("read the files apart and CAST one of the columns"));
@@ -203,10 +203,12 @@ fn widen_decimals(a: &DataType, b: &DataType) -> Option<DataType> {
     let scale = scale_a.max(scale_b);
     let precision = (precision_a - scale_a).max(precision_b - scale_b) + scale;
     let (precision, scale) = (u8::try_from(precision).ok()?, i8::try_from(scale).ok()?);
-    match precision {
-        0..=DECIMAL128_MAX_PRECISION => Some(DataType::Decimal128(precision, scale)),
-        0..=DECIMAL256_MAX_PRECISION => Some(DataType::Decimal256(precision, scale)),
-        _ => None,
+    if precision <= DECIMAL128_MAX_PRECISION {
+        Some(DataType::Decimal128(precision, scale))
+    } else if precision <= DECIMAL256_MAX_PRECISION {
+        Some(DataType::Decimal256(precision, scale))
+    } else {
+        None
     }
 }
 
@@ -306,7 +308,7 @@ mod tests {
             schema(&[("x", Utf8, true)]),
         ])
         .unwrap_err();
-        assert_eq!(error.message(), "column \"x\" is Int32 in file-1 and Utf8 in file-3: no type holds both");
+        assert_eq!(error.message(), "column \"x\" is INT in file-1 and VARCHAR in file-3: no type holds both");
     }
 
     #[test]

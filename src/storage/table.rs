@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraints, Statistics, TableReference, project_schema};
+use datafusion::common::{Constraints, SchemaExt as _, Statistics, TableReference, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -32,7 +32,7 @@ use super::location::Location;
 use super::partitions::Partitions;
 use super::pruning;
 use super::scan::{FileNames, NamedSource};
-use super::statistics;
+use super::{statistics, write};
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
 
@@ -97,10 +97,12 @@ impl FileTable {
         if found.files.is_empty() && columns.is_none() {
             return Err(found.nothing(&location));
         }
-        let location = if found.files.is_empty() && !location.is_glob() { location.into_folder() } else { location };
+        // What is no file is a folder, or will be one.
+        let is_file = found.files.iter().any(|file| location.below(&file.location) == Some(""));
+        let location = if is_file { location } else { location.into_folder() };
         let reading = Reading { state, caches, store: &store, location: &location };
         let (kind, files) = match kind {
-            Some(kind) => (kind, found.files),
+            Some(kind) => (kind, format::of_kind(&reading, kind, found.files)?),
             None if found.files.is_empty() => {
                 return Err(Error::statement(format!("the format of {location} is not known, for there are no files"))
                     .help("name it by STORED AS PARQUET, CSV, JSON, AVRO or ARROW"));
@@ -114,7 +116,7 @@ impl FileTable {
         let format = format::open(kind, &options, &reading, &files, columns.as_ref()).await?;
         let file_schema = match columns {
             Some(declared) => declared,
-            None => without(&format.infer_schema(&reading, &files).await?, partitions.columns()),
+            None => nullable(&without(&format.infer_schema(&reading, &files).await?, partitions.columns())),
         };
         let mut fields: Vec<FieldRef> = file_schema.fields().to_vec();
         fields.extend(partitions.columns().iter().cloned());
@@ -221,6 +223,13 @@ impl FileTable {
     fn partition_of(&self, file: &DataFile) -> Vec<datafusion::common::ScalarValue> {
         self.partitions.rows().get(file.partition as usize).cloned().unwrap_or_default()
     }
+}
+
+/// The schema with NULL allowed in every column. That one file says NOT NULL proves nothing for a file that is added next, and
+/// DataFusion fails where an outer join or an empty subquery makes a NULL of such a column.
+fn nullable(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<Field>>(), schema.metadata().clone()))
 }
 
 fn without(schema: &SchemaRef, columns: &[FieldRef]) -> SchemaRef {
@@ -352,7 +361,16 @@ impl TableProvider for FileTable {
         input: Arc<dyn ExecutionPlan>,
         insert_op: InsertOp,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let _ = (state, input, insert_op);
-        Err(Error::statement("not yet").into())
+        self.schema.logically_equivalent_names_and_types(&input.schema())?;
+        let plan = write::append(
+            self.format.as_ref(),
+            &self.location,
+            &self.schema,
+            self.partitions.columns(),
+            state,
+            input,
+            insert_op,
+        );
+        Ok(plan.await?)
     }
 }

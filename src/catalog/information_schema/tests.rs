@@ -113,7 +113,7 @@ async fn columns_have_types_in_sql_and_count_from_one() {
     | default      | orders     | id          | 1        | YES         | INT            | 32        | 2     | 0     |        |
     | default      | orders     | Größe       | 2        | YES         | DECIMAL(12, 2) | 12        | 10    | 2     |        |
     | default      | orders     | note        | 3        | NO          | VARCHAR        |           |       |       |        |
-    | default      | orders     | at          | 4        | YES         | TIMESTAMP(6)   |           |       |       | 6      |
+    | default      | orders     | at          | 4        | YES         | TIMESTAMP      |           |       |       | 6      |
     | default      | orders     | dt          | 5        | YES         | DATE           |           |       |       | 0      |
     | default      | undeclared | found       | 1        | YES         | BIGINT         | 64        | 2     | 0     |        |
     | default      | v          | a           | 1        | YES         | VARCHAR        |           |       |       |        |

@@ -101,8 +101,8 @@ pub(super) fn delete_database(tx: &Transaction<'_>, id: DatabaseId) -> Outcome<(
 
 // Tables and views
 
-const RELATION_QUERY: &str = "SELECT relation_id, d.name AS database_name, r.name, kind, r.comment, format, r.location, \
-     r.location_is_relative, has_partition_columns FROM relations r JOIN databases d USING (database_id)";
+const RELATION_QUERY: &str = "SELECT relation_id, d.name AS database_name, r.name, kind, r.comment, format, \
+     r.location, r.location_is_relative, has_partition_columns FROM relations r JOIN databases d USING (database_id)";
 
 /// A row of `relations`, before what belongs to it in other tables.
 struct RelationRow {
@@ -275,7 +275,8 @@ fn load_statistics(tx: &Transaction<'_>, id: RelationId) -> Outcome<Option<Table
     let Some((rows, bytes)) = table else { return Ok(None) };
     let columns = all(
         tx,
-        "SELECT column_name, null_count, distinct_count, minimum, maximum FROM column_statistics WHERE relation_id = ?1",
+        "SELECT column_name, null_count, distinct_count, minimum, maximum FROM column_statistics \
+         WHERE relation_id = ?1",
         [id.0],
         |row| {
             let statistics = ColumnStatistics {
@@ -374,7 +375,8 @@ fn store_table(tx: &Transaction<'_>, folder: &Folder, id: RelationId, table: &Ta
     for (ordinal, (column, is_partition)) in (0_i64..).zip(columns.chain(partitions)) {
         run(
             tx,
-            "INSERT INTO columns (relation_id, ordinal, name, type, comment, is_partition) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO columns (relation_id, ordinal, name, type, comment, is_partition) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![id.0, ordinal, column.name, to_sql(&column.data_type), column.comment, is_partition],
         )?;
     }

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::Spanned;
 
-use crate::catalog::model::{Relation, TableKind};
+use crate::catalog::model::{Relation, TableKind, TableName};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::no_table;
@@ -11,27 +11,33 @@ use crate::storage::location::Location;
 
 impl Session {
     pub(in crate::session) async fn drop_relations(&self, drop: &Drop, parsed: &ParsedStatement) -> Result<()> {
+        // All are looked up before the first goes: a mistake in the last name must not cost the others.
+        let mut names = Vec::new();
         for name in &drop.names {
-            self.drop_relation(drop, name).await.map_err(|error| error.at(&parsed.source, name.span()))?;
+            let found = self.find_to_drop(drop, name).await.map_err(|error| error.at(&parsed.source, name.span()))?;
+            names.extend(found);
+        }
+        for name in names {
+            let dropped = self.metastore.drop_relation(&name).await?;
+            self.delete_files_of(&dropped)?;
         }
         Ok(())
     }
 
-    async fn drop_relation(&self, drop: &Drop, name: &sqlparser::ast::ObjectName) -> Result<()> {
+    /// The relation that a name means, if it is of the right kind; `None` if it need not be there and is not.
+    async fn find_to_drop(&self, drop: &Drop, name: &sqlparser::ast::ObjectName) -> Result<Option<TableName>> {
         let name = self.table_name(name)?;
         match self.metastore.relation(&name).await? {
-            None if drop.if_exists => return Ok(()),
-            None => return Err(no_table(self.metastore.as_ref(), &name).await),
+            None if drop.if_exists => Ok(None),
+            None => Err(no_table(self.metastore.as_ref(), &name).await),
             Some(Relation::Table(_)) if drop.view => {
-                return Err(Error::statement(format!("{name} is a table")).help("use DROP TABLE"));
+                Err(Error::statement(format!("{name} is a table")).help("use DROP TABLE"))
             }
             Some(Relation::View(_)) if !drop.view => {
-                return Err(Error::statement(format!("{name} is a view")).help("use DROP VIEW"));
+                Err(Error::statement(format!("{name} is a view")).help("use DROP VIEW"))
             }
-            Some(_) => {}
+            Some(_) => Ok(Some(name)),
         }
-        let dropped = self.metastore.drop_relation(&name).await?;
-        self.delete_files_of(&dropped)
     }
 
     /// Deletes the files of a managed table that the catalog no longer names. Those of others stay.

@@ -133,7 +133,7 @@ impl Session {
                     if location.is_folder() || create.query.is_some() { location.into_folder() } else { location };
                 (TableKind::External, location.absolute())
             }
-            None => (TableKind::Managed, self.managed_location(&name, create.or_replace)?.absolute()),
+            None => (TableKind::Managed, self.managed_location(&name)?.absolute()),
         };
         Ok(Table {
             name,
@@ -189,12 +189,23 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<Outcome> {
         if !create.columns.is_empty() {
-            return Err(Error::statement("CREATE TABLE … AS takes its columns from the query")
-                .help("name them in the query: SELECT a AS b, CAST(c AS INT) AS c"));
+            return Err(Error::statement("CREATE TABLE … AS takes the types of its columns from the query")
+                .help("CREATE TABLE t (a, b) AS … names them; CAST(c AS INT) gives another type"));
         }
-        let planned = self.plan_query(query, &parsed.source).await?;
+        let mut planned = self.plan_query(query, &parsed.source).await?;
+        if !create.names.is_empty() {
+            if create.names.len() != planned.names.len() {
+                return Err(Error::statement(format!(
+                    "the table names {} columns, but its query gives {}",
+                    create.names.len(),
+                    planned.names.len()
+                )));
+            }
+            planned.names = create.names.iter().map(fold).collect();
+        }
+        let (plan, state) = planned.named_plan()?;
         let mut table = self.undeclared_table(create, name)?;
-        let schema = planned.plan.schema().as_arrow().clone();
+        let schema = plan.schema().as_arrow().clone();
         let partitions: Vec<String> = create.partitioned_by.iter().map(|column| fold(&column.name)).collect();
         let (columns, partition_columns) = split_columns(&schema, &partitions)?;
         table.columns = columns;
@@ -207,7 +218,7 @@ impl Session {
         let location = Location::parse(&table.location, &self.base)?;
         self.require_empty(&location, &table).await?;
         let open = self.tables.open(&self.context.state(), &table).await?;
-        let input = in_table_order(planned.plan, &table)?;
+        let input = in_table_order(plan, &table)?;
         let plan = LogicalPlanBuilder::insert_into(
             input,
             table.name.name.as_str(),
@@ -216,7 +227,7 @@ impl Session {
         )?
         .build()?;
         let written = async {
-            let mut execution = self.start(Planned { plan, state: planned.state }).await?;
+            let mut execution = self.start(Planned { plan, state, names: Vec::new() }).await?;
             super::super::copy::count_written(&mut execution.stream, &parsed.source).await
         };
         let unfinished = Unfinished::new(&location);
@@ -226,16 +237,12 @@ impl Session {
         Ok(Outcome::Done { rows })
     }
 
-    /// A place of its own for the files of a managed table. One that takes an older table's place lies beside it until the end.
-    fn managed_location(&self, name: &TableName, beside: bool) -> Result<Location> {
+    /// A place for the files of a managed table that no other table has or had: tables are renamed without their files, take each
+    /// other's place, and two processes may make one at the same time.
+    fn managed_location(&self, name: &TableName) -> Result<Location> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
         let mut folder = self.warehouse.join(safe_folder(&name.database));
-        folder.push(match beside {
-            false => safe_folder(&name.name),
-            true => {
-                let id = uuid::Uuid::new_v4().simple().to_string();
-                format!("{}-{}", safe_folder(&name.name), id.get(..8).unwrap_or(&id))
-            }
-        });
+        folder.push(format!("{}-{}", safe_folder(&name.name), id.get(..8).unwrap_or(&id)));
         let text = folder.to_str().ok_or_else(|| {
             Error::storage(format!("the path of the catalog is not valid UTF-8: {}", folder.display()))
         })?;

@@ -1,7 +1,9 @@
 //! CREATE VIEW.
 
-use crate::catalog::IfExists;
-use crate::catalog::model::{Relation, View};
+use datafusion::sql::parser::Statement as PlannedStatement;
+
+use crate::catalog::model::{Relation, TableName, View};
+use crate::catalog::{CATALOG, IfExists};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::fold;
@@ -28,12 +30,27 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a query names a table or view itself, not through another view.
+    fn reads(&self, query: &sqlparser::ast::Query, name: &TableName) -> Result<bool> {
+        let ast = sqlparser::ast::Statement::Query(Box::new(query.clone()));
+        let references = self.context.state().resolve_table_references(&PlannedStatement::Statement(Box::new(ast)))?;
+        let database = self.database();
+        Ok(references.into_iter().any(|reference| {
+            let resolved = reference.resolve(CATALOG, &database);
+            *resolved.schema == *name.database && *resolved.table == *name.name
+        }))
+    }
+
     /// A view whose query cannot be planned is not made.
     pub(in crate::session) async fn check_create_view(
         &self,
         create: &CreateView,
         parsed: &ParsedStatement,
     ) -> Result<()> {
+        let name = self.table_name(&create.name)?;
+        if self.reads(&create.query, &name)? {
+            return Err(Error::statement(format!("view {name} would read itself")));
+        }
         let planned = self.plan_query(&create.query, &parsed.source).await?;
         let given = planned.plan.schema().fields().len();
         if !create.columns.is_empty() && create.columns.len() != given {
@@ -44,7 +61,7 @@ impl Session {
         }
         let mut seen = std::collections::HashSet::new();
         let names: Vec<String> = match create.columns.is_empty() {
-            true => planned.plan.schema().fields().iter().map(|field| field.name().clone()).collect(),
+            true => planned.names,
             false => create.columns.iter().map(fold).collect(),
         };
         match names.iter().find(|name| !seen.insert(name.as_str())) {

@@ -47,6 +47,7 @@ impl Dialect for AnsiDialect {
         supports_select_wildcard_rename,
         supports_select_wildcard_ilike,
         support_map_literal_syntax,
+        supports_map_literal_with_angle_brackets,
         supports_struct_literal,
         supports_dictionary_syntax,
         supports_array_typedef_with_brackets,

@@ -83,22 +83,30 @@ fn with_trust(
     start: sqlparser::tokenizer::Span,
 ) -> Parsed<ConstraintDefinition> {
     let mut constraint = ConstraintDefinition { name, kind, enabled: false, validate: false, rely: false, span: start };
+    let mut said: [Option<bool>; 3] = [None; 3];
     loop {
-        match words::peek(parser, 0).as_deref() {
-            Some("ENABLE") => constraint.enabled = true,
-            Some("DISABLE") => constraint.enabled = false,
-            Some("VALIDATE") => constraint.validate = true,
-            Some("NOVALIDATE") => constraint.validate = false,
-            Some("RELY") => constraint.rely = true,
-            Some("NORELY") => constraint.rely = false,
+        let (what, value) = match words::peek(parser, 0).as_deref() {
+            Some("ENABLE") => (0, true),
+            Some("DISABLE") => (0, false),
+            Some("VALIDATE") => (1, true),
+            Some("NOVALIDATE") => (1, false),
+            Some("RELY") => (2, true),
+            Some("NORELY") => (2, false),
             Some("ENFORCED" | "DEFERRABLE" | "INITIALLY") => {
                 return words::refuse(
                     "constraints here take [ENABLE|DISABLE] [VALIDATE|NOVALIDATE] [RELY|NORELY]; there is nothing that enforces them on files",
                     parser.peek_token_ref().span,
                 );
             }
-            _ => return Ok(constraint),
+            _ => break,
+        };
+        if said[what].is_some_and(|before| before != value) {
+            return words::refuse("this word contradicts one before it", parser.peek_token_ref().span);
         }
+        said[what] = Some(value);
         parser.next_token();
     }
+    let [enabled, validate, rely] = said.map(|word| word.unwrap_or(false));
+    (constraint.enabled, constraint.validate, constraint.rely) = (enabled, validate, rely);
+    Ok(constraint)
 }

@@ -62,6 +62,7 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
         or_replace,
         if_not_exists,
         columns: Vec::new(),
+        names: Vec::new(),
         constraints: Vec::new(),
         comment: None,
         partitioned_by: Vec::new(),
@@ -71,7 +72,11 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
         properties: Vec::new(),
         query: None,
     };
-    if parser.peek_token_ref().token == Token::LParen {
+    let names_only = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && matches!(parser.peek_nth_token_ref(2).token, Token::Comma | Token::RParen);
+    if parser.peek_token_ref().token == Token::LParen && names_only {
+        table.names = words::names_in_parentheses(parser)?;
+    } else if parser.peek_token_ref().token == Token::LParen {
         (table.columns, table.constraints) = columns_and_constraints(parser)?;
     }
     // Clauses come in any order: every engine prints them in another.
@@ -103,6 +108,8 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
         } else if words::take(parser, &["AS"]) || query::begins(parser) {
             table.query = Some(parser.parse_query()?);
             break;
+        } else if !table.names.is_empty() {
+            return words::unexpected(parser, "AS and a query, since the columns have no types");
         } else {
             break;
         }

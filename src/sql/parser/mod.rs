@@ -22,6 +22,7 @@ use sqlparser::tokenizer::Token;
 use super::dialect::Dialect;
 use super::splitter::Piece;
 use super::statement::{ParsedStatement, Statement, StatementText};
+use super::types;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 
@@ -36,6 +37,7 @@ pub fn parse(piece: &Piece, dialect: Dialect, variables: &Variables) -> Result<P
     piece.check_finished()?;
     let source = piece.source();
     let (text, tokens) = tokens::read(piece, dialect, variables)?;
+    types::check_nesting(tokens.iter().map(|token| &token.token)).map_err(|error| error.at(source, piece.span()))?;
     let mut parser =
         Parser::new(dialect.tokens()).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens.clone());
     let mut statement = statement(&mut parser, &text)

@@ -26,3 +26,25 @@ pub(super) fn to_limit(query: &mut Query) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::rewrite::testing::{refused, rewritten, unchanged};
+
+    #[test]
+    fn fetch_is_a_limit() {
+        assert_eq!(rewritten("SELECT a FROM t FETCH FIRST ROW ONLY"), "SELECT a FROM t LIMIT 1");
+        assert_eq!(
+            rewritten("SELECT a FROM (SELECT a FROM t ORDER BY a OFFSET 2 FETCH NEXT 5 ROWS ONLY) x"),
+            "SELECT a FROM (SELECT a FROM t ORDER BY a LIMIT 5 OFFSET 2) x"
+        );
+        unchanged("SELECT a FROM t LIMIT 5");
+    }
+
+    #[test]
+    fn what_a_limit_cannot_say_is_refused() {
+        refused("SELECT a FROM t FETCH FIRST ▸5 ROWS WITH TIES", "FETCH … WITH TIES is not supported");
+        refused("SELECT a FROM t FETCH FIRST ▸5 PERCENT ROWS ONLY", "FETCH … PERCENT is not supported");
+        refused("SELECT a FROM t LIMIT 3 FETCH FIRST ▸5 ROWS ONLY", "LIMIT and FETCH both say how many rows to return");
+    }
+}

@@ -1,13 +1,32 @@
-//! `GROUP BY a, b WITH ROLLUP` → `GROUP BY ROLLUP (a, b)`, and CUBE and GROUPING SETS likewise
+//! GROUP BY as DataFusion plans it.
 //!
-//! DataFusion's planner reads the expressions and leaves the words behind them unread: without this, a report would lack
-//! its totals.
+//! - `GROUP BY a, b WITH ROLLUP` → `GROUP BY ROLLUP (a, b)`, and CUBE and GROUPING SETS likewise. The planner leaves the
+//!   words behind the expressions unread: without this, a report would lack its totals.
+//! - `GROUP BY ROLLUP (1)` → `GROUP BY ROLLUP (a)`. Inside ROLLUP, CUBE and GROUPING SETS it takes a number for a number.
+//! - `GROUP BY ROLLUP ((a, b), c)` → `GROUP BY GROUPING SETS ((a, b, c), (a, b), ())`. It knows single columns only.
+//! - `GROUP BY (a, b)` → `GROUP BY a, b`. It would group by a struct, whose parts cannot be selected.
+//! - `GROUP BY ()` → `GROUP BY GROUPING SETS (())`
 
-use sqlparser::ast::{Expr, GroupByExpr, GroupByWithModifier, Select, Spanned};
+use sqlparser::ast::{Expr, GroupByExpr, GroupByWithModifier, Select, SelectItem, Spanned, Value};
 
 use super::Refusal;
+use super::ast::bare;
 
-pub(super) fn modifiers_to_sets(select: &mut Select) -> Result<(), Refusal> {
+/// More columns in one CUBE would make more grouping sets than anyone wants.
+const CUBE_LIMIT: usize = 12;
+
+pub(super) fn to_datafusion(select: &mut Select) -> Result<(), Refusal> {
+    modifiers_to_sets(select)?;
+    let GroupByExpr::Expressions(expressions, _) = &mut select.group_by else { return Ok(()) };
+    flatten(expressions);
+    for expr in expressions {
+        resolve_positions(expr, &select.projection)?;
+        spread_composites(expr)?;
+    }
+    Ok(())
+}
+
+fn modifiers_to_sets(select: &mut Select) -> Result<(), Refusal> {
     let (expressions, modifiers) = match &mut select.group_by {
         GroupByExpr::All(modifiers) if modifiers.is_empty() => return Ok(()),
         GroupByExpr::All(_) => {
@@ -28,7 +47,7 @@ pub(super) fn modifiers_to_sets(select: &mut Select) -> Result<(), Refusal> {
     if has_sets {
         return Err(Refusal::new("GROUP BY mixes grouping sets with WITH ROLLUP, WITH CUBE or GROUPING SETS", span));
     }
-    let keys = |expressions: &mut Vec<Expr>| std::mem::take(expressions).into_iter().map(|key| vec![key]).collect();
+    let keys = |expressions: &mut Vec<Expr>| std::mem::take(expressions).into_iter().map(columns_of).collect();
     let sets = match modifier {
         GroupByWithModifier::Rollup => Expr::Rollup(keys(expressions)),
         GroupByWithModifier::Cube => Expr::Cube(keys(expressions)),
@@ -43,4 +62,160 @@ pub(super) fn modifiers_to_sets(select: &mut Select) -> Result<(), Refusal> {
     };
     expressions.push(sets);
     Ok(())
+}
+
+/// `(a, b)` as its columns.
+fn columns_of(expr: Expr) -> Vec<Expr> {
+    match expr {
+        Expr::Tuple(columns) => columns,
+        other => vec![other],
+    }
+}
+
+fn flatten(expressions: &mut Vec<Expr>) {
+    if !expressions.iter().any(|expr| matches!(expr, Expr::Tuple(_))) {
+        return;
+    }
+    *expressions = std::mem::take(expressions).into_iter().flat_map(columns_of).collect();
+    if expressions.is_empty() {
+        expressions.push(Expr::GroupingSets(vec![Vec::new()]));
+    }
+}
+
+fn sets_of(expr: &mut Expr) -> Option<&mut Vec<Vec<Expr>>> {
+    match expr {
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => Some(sets),
+        _ => None,
+    }
+}
+
+fn resolve_positions(expr: &mut Expr, projection: &[SelectItem]) -> Result<(), Refusal> {
+    let nested = matches!(expr, Expr::GroupingSets(_));
+    let Some(sets) = sets_of(expr) else { return Ok(()) };
+    for key in sets.iter_mut().flatten() {
+        match key {
+            Expr::Value(value) => {
+                let span = value.span;
+                let Value::Number(digits, _) = &value.value else { continue };
+                let Ok(position) = digits.parse::<usize>() else { continue };
+                *key = at_position(projection, position).ok_or_else(|| {
+                    Refusal::new(format!("GROUP BY cannot tell which column {position} is"), span)
+                        .help("name the column in the SELECT list and in GROUP BY")
+                })?;
+            }
+            Expr::Function(function) if nested => {
+                let Some(name) = bare(&function.name) else { continue };
+                if ["rollup", "cube", "grouping"].iter().any(|word| super::ast::is_word(name, word)) {
+                    return Err(Refusal::new(
+                        format!("{} inside GROUPING SETS is not supported", name.value.to_uppercase()),
+                        name.span,
+                    )
+                    .help("write out its sets: ROLLUP (a, b) is (a, b), (a), ()"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The expression at a position of the SELECT list, from 1, if no `*` stands in front of it.
+fn at_position(projection: &[SelectItem], position: usize) -> Option<Expr> {
+    let items = projection.get(..position)?;
+    let mut expressions = items.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    });
+    let last = expressions.next_back()??;
+    expressions.all(|expr| expr.is_some()).then(|| last.clone())
+}
+
+/// ROLLUP and CUBE over more than single columns, as grouping sets.
+fn spread_composites(expr: &mut Expr) -> Result<(), Refusal> {
+    let (keys, is_rollup) = match expr {
+        Expr::Rollup(keys) => (keys, true),
+        Expr::Cube(keys) => (keys, false),
+        _ => return Ok(()),
+    };
+    if keys.iter().all(|key| key.len() == 1) {
+        return Ok(());
+    }
+    let keys = std::mem::take(keys);
+    let sets = if is_rollup {
+        (0..=keys.len()).rev().map(|count| keys.iter().take(count).flatten().cloned().collect()).collect()
+    } else {
+        if keys.len() > CUBE_LIMIT {
+            let span = keys.iter().flatten().next().map_or(sqlparser::tokenizer::Span::empty(), Spanned::span);
+            return Err(Refusal::new(format!("CUBE takes at most {CUBE_LIMIT} groups of columns"), span));
+        }
+        let subset = |bits: usize| {
+            keys.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).flat_map(|(_, key)| key.clone()).collect()
+        };
+        (0..1_usize << keys.len()).rev().map(subset).collect()
+    };
+    *expr = Expr::GroupingSets(sets);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::rewrite::testing::{refused, rewritten, unchanged};
+
+    fn groups(written: &str) -> String {
+        let text = rewritten(&format!("SELECT a, s AS x, b + 1, sum(b) FROM t GROUP BY {written}"));
+        text.split_once(" GROUP BY ").map_or(text.clone(), |(_, groups)| groups.to_string())
+    }
+
+    #[test]
+    fn words_behind_the_keys_become_grouping_sets() {
+        assert_eq!(groups("a, s WITH ROLLUP"), "ROLLUP (a, s)");
+        assert_eq!(groups("a, s WITH CUBE"), "CUBE (a, s)");
+        assert_eq!(groups("a, s GROUPING SETS ((a), ())"), "GROUPING SETS ((a), ())");
+    }
+
+    #[test]
+    fn positions_inside_grouping_sets_are_columns() {
+        assert_eq!(groups("1, 2 WITH ROLLUP"), "ROLLUP (a, s)");
+        assert_eq!(groups("CUBE (2, 3)"), "CUBE (s, b + 1)");
+        assert_eq!(groups("GROUPING SETS ((1, 2), ())"), "GROUPING SETS ((a, s), ())");
+        refused("SELECT *, a FROM t GROUP BY ROLLUP (▸2)", "GROUP BY cannot tell which column 2 is");
+        refused("SELECT a FROM t GROUP BY ROLLUP (a, ▸3)", "GROUP BY cannot tell which column 3 is");
+        refused("SELECT a FROM t GROUP BY ROLLUP (▸0)", "GROUP BY cannot tell which column 0 is");
+    }
+
+    #[test]
+    fn composite_columns_are_spread() {
+        assert_eq!(groups("ROLLUP ((a, s), b)"), "GROUPING SETS ((a, s, b), (a, s), ())");
+        assert_eq!(groups("CUBE ((a, s), b)"), "GROUPING SETS ((a, s, b), (b), (a, s), ())");
+        assert_eq!(groups("(a, s), b WITH ROLLUP"), "GROUPING SETS ((a, s, b), (a, s), ())");
+    }
+
+    #[test]
+    fn columns_in_parentheses_are_columns() {
+        assert_eq!(groups("(a, s)"), "a, s");
+        assert_eq!(groups("b, (a, s), ()"), "b, a, s");
+        assert_eq!(groups("()"), "GROUPING SETS (())");
+    }
+
+    #[test]
+    fn plain_groups_are_left_alone() {
+        unchanged("SELECT a, s, sum(b) FROM t GROUP BY 1, s");
+        unchanged("SELECT a, sum(b) FROM t GROUP BY a, ROLLUP (s), GROUPING SETS ((b), ())");
+        unchanged("SELECT a, sum(b) FROM t GROUP BY ALL");
+    }
+
+    #[test]
+    fn what_cannot_be_said_otherwise_is_refused() {
+        refused("SELECT a FROM t GROUP BY ▸a WITH TOTALS", "WITH TOTALS is not supported");
+        refused(
+            "SELECT a FROM t GROUP BY ROLLUP (▸a) WITH CUBE",
+            "GROUP BY mixes grouping sets with WITH ROLLUP, WITH CUBE or GROUPING SETS",
+        );
+        refused("▸SELECT a FROM t GROUP BY ALL WITH ROLLUP", "GROUP BY ALL takes no WITH ROLLUP or CUBE");
+        let help = refused(
+            "SELECT a FROM t GROUP BY GROUPING SETS ((a), ▸ROLLUP(a, s))",
+            "ROLLUP inside GROUPING SETS is not supported",
+        );
+        assert_eq!(help, "write out its sets: ROLLUP (a, b) is (a, b), (a), ()");
+    }
 }

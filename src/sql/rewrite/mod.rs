@@ -3,25 +3,59 @@
 //! DataFusion's planner leaves some clauses unread. Each is either put in other words here, one kind a file, or refused
 //! with its place: a clause that is dropped in silence gives wrong rows.
 
+mod any_of;
+mod arrays;
+mod ast;
+mod casts;
+mod chains;
 mod column_case;
+mod column_names;
+mod cte;
+mod distinct_on;
 mod fetch;
+mod from_first;
+mod function_clauses;
+mod function_names;
 mod grouping;
+mod insert;
+mod intervals;
+mod joins;
+mod like;
+mod order_by_all;
 mod refused;
+mod rlike;
+mod rows;
+mod session_values;
+mod set_operations;
+mod similar_to;
+mod strings;
+mod subqueries;
+mod tables;
+#[cfg(test)]
+mod testing;
+mod text;
+mod trim;
+mod using;
+mod wildcards;
+mod windows;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, OrderBy, Query, Select, SetExpr, Statement, TableFactor, VisitMut, VisitorMut};
 use sqlparser::tokenizer::Span;
 
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
+pub(crate) use column_names::{OutputNames, remember_names};
+pub(crate) use session_values::fill_in_session_values;
 
 use super::source::Source;
 use crate::error::{Error, Result};
 
 /// Rewrites every query inside `part`, however deep.
 pub(crate) fn to_datafusion(part: &mut impl VisitMut, source: &Arc<Source>) -> Result<()> {
-    match part.visit(&mut Rewriter { source }) {
+    chains::balance_all(part);
+    match part.visit(&mut Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -29,12 +63,15 @@ pub(crate) fn to_datafusion(part: &mut impl VisitMut, source: &Arc<Source>) -> R
 
 struct Rewriter<'a> {
     source: &'a Arc<Source>,
+    /// The last place that was passed, for clauses whose nodes have none.
+    near: Span,
+    with_names: cte::WithNames,
 }
 
 /// A clause that cannot be run, and where it stands.
 struct Refusal {
     message: String,
-    help: Option<&'static str>,
+    help: Option<String>,
     span: Span,
 }
 
@@ -43,43 +80,115 @@ impl Refusal {
         Refusal { message: message.into(), help: None, span }
     }
 
-    fn help(mut self, line: &'static str) -> Self {
-        self.help = Some(line);
+    fn help(mut self, line: impl Into<String>) -> Self {
+        self.help = Some(line.into());
         self
     }
 }
 
 impl Rewriter<'_> {
-    fn outcome(&self, result: std::result::Result<(), Refusal>) -> ControlFlow<Error> {
-        match result {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(refusal) => {
-                let error = Error::statement(refusal.message).at(self.source, refusal.span);
-                ControlFlow::Break(match refusal.help {
-                    Some(line) => error.help(line),
-                    None => error,
-                })
-            }
+    fn pass(&mut self, span: Span) {
+        if span != Span::empty() {
+            self.near = span;
         }
+    }
+
+    fn outcome(&self, result: std::result::Result<(), Refusal>) -> ControlFlow<Error> {
+        let Err(refusal) = result else { return ControlFlow::Continue(()) };
+        let span = if refusal.span == Span::empty() { self.near } else { refusal.span };
+        let mut error = Error::statement(refusal.message);
+        if span != Span::empty() {
+            error = error.at(self.source, span);
+        }
+        ControlFlow::Break(match refusal.help {
+            Some(line) => error.help(line),
+            None => error,
+        })
+    }
+
+    fn query(&mut self, query: &mut Query) -> std::result::Result<(), Refusal> {
+        self.with_names.enter(query)?;
+        refused::in_query(query)?;
+        cte::to_datafusion(query)?;
+        set_operations::to_datafusion(query)?;
+        fetch::to_limit(query)?;
+        order_by_all::to_positions(query)?;
+        distinct_on::choose_before_sorting(query);
+        match query.body.as_mut() {
+            SetExpr::Select(select) => self.select(select, query.order_by.as_mut()),
+            _ => query.order_by.as_mut().map_or(Ok(()), windows::inline_none),
+        }
+    }
+
+    /// `order_by` is the one behind the SELECT, if it is the query's only one: names there have the SELECT's scope.
+    fn select(&mut self, select: &mut Select, mut order_by: Option<&mut OrderBy>) -> std::result::Result<(), Refusal> {
+        self.pass(select.select_token.0.span);
+        refused::in_select(select)?;
+        strings::refuse_side_by_side(select, self.source)?;
+        wildcards::refuse(select)?;
+        from_first::with_all_columns(select);
+        casts::keep_names(select);
+        joins::in_select(select)?;
+        windows::inline(select, order_by.as_deref_mut())?;
+        windows::refuse_misplaced(select)?;
+        using::to_conditions(select, order_by.as_deref_mut())?;
+        wildcards::fold_names(select);
+        subqueries::outside_of_filters(select, order_by)?;
+        grouping::to_datafusion(select)
     }
 }
 
 impl VisitorMut for Rewriter<'_> {
     type Break = Error;
 
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<Error> {
+        let Statement::Insert(insert) = statement else { return ControlFlow::Continue(()) };
+        self.pass(insert.insert_token.0.span);
+        self.outcome(insert::to_datafusion(insert))
+    }
+
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        self.outcome(refused::in_query(query).and_then(|()| fetch::to_limit(query)))
+        let result = self.query(query);
+        self.outcome(result)
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.with_names.leave();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        self.outcome(refused::in_select(select).and_then(|()| grouping::modifiers_to_sets(select)))
+        let result = self.select(select, None);
+        self.outcome(result)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        self.outcome(refused::in_table_factor(factor))
+        self.outcome(tables::to_datafusion(factor).and_then(|()| joins::in_table_factor(factor)))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        arrays::to_function(expr);
+        casts::with_length(expr);
+        intervals::sign_of_all(expr);
+        rlike::to_operator(expr);
+        let result = like::to_datafusion(expr)
+            .and_then(|()| similar_to::to_regular_expression(expr))
+            .and_then(|()| rows::compare_columns(expr))
+            .and_then(|()| trim::to_datafusion(expr, self.source));
+        self.outcome(result)
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        self.outcome(refused::in_expr(expr))
+        match expr {
+            Expr::Identifier(name) => self.pass(name.span),
+            Expr::Value(value) => self.pass(value.span),
+            _ => {}
+        }
+        any_of::to_list(expr);
+        let result = refused::in_expr(expr).and_then(|()| match expr {
+            Expr::Function(function) => function_clauses::refuse(function),
+            _ => Ok(()),
+        });
+        self.outcome(result)
     }
 }

@@ -17,9 +17,10 @@ impl TypePlanner for SqlTypePlanner {
         match sql_type {
             // The zone is the session's (`SET TIME ZONE`), which only DataFusion knows here.
             DataType::Timestamp(None | Some(0 | 3 | 6 | 9), TimezoneInfo::Tz | TimezoneInfo::WithTimeZone) => Ok(None),
-            // DataFusion comes back for the types inside, one by one.
-            DataType::Array(ArrayElemTypeDef::AngleBracket(_) | ArrayElemTypeDef::SquareBracket(..)) => Ok(None),
-            DataType::Struct(fields, _) if !fields.is_empty() => Ok(None),
+            // DataFusion comes back for the types inside, one by one. What is wrong with the whole is found here, such
+            // as a depth that DataFusion would follow without a limit.
+            DataType::Array(ArrayElemTypeDef::AngleBracket(_) | ArrayElemTypeDef::SquareBracket(..))
+            | DataType::Struct(..) => super::from_sql(sql_type).map(|_| None).map_err(Into::into),
             other => Ok(Some(Arc::new(Field::new("", super::from_sql(other)?, true)))),
         }
     }

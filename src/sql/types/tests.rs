@@ -50,12 +50,15 @@ fn names_of_simple_types() {
         ),
         ("BINARY BYTEA VARBINARY BLOB VARBINARY(16) BYTES", DataType::Binary),
         ("DATE", DataType::Date32),
-        ("TIMESTAMP TIMESTAMP(9) DATETIME TIMESTAMP_NTZ TIMESTAMP/WITHOUT/TIME/ZONE", timestamp(Nanosecond)),
-        ("TIMESTAMP(6) DATETIME(6)", timestamp(Microsecond)),
+        ("TIMESTAMP(9)", timestamp(Nanosecond)),
+        (
+            "TIMESTAMP TIMESTAMP(6) DATETIME DATETIME(6) TIMESTAMP_NTZ TIMESTAMP/WITHOUT/TIME/ZONE",
+            timestamp(Microsecond),
+        ),
         ("TIMESTAMP(3)", timestamp(Millisecond)),
         ("TIMESTAMP(0)", timestamp(Second)),
-        ("TIMESTAMP/WITH/TIME/ZONE TIMESTAMPTZ", utc(Nanosecond)),
-        ("TIMESTAMP(6)/WITH/TIME/ZONE TIMESTAMPTZ(6)", utc(Microsecond)),
+        ("TIMESTAMP(9)/WITH/TIME/ZONE", utc(Nanosecond)),
+        ("TIMESTAMP/WITH/TIME/ZONE TIMESTAMPTZ TIMESTAMPTZ(6)", utc(Microsecond)),
         ("TIMESTAMP(0)/WITH/TIME/ZONE", utc(Second)),
         ("TIME TIME(9)", DataType::Time64(Nanosecond)),
         ("TIME(6)", DataType::Time64(Microsecond)),
@@ -215,6 +218,39 @@ fn deep_nesting_is_an_error_not_a_crash() {
     parsed(&format!("{}INT{}", "ARRAY<".repeat(deep), ">".repeat(deep)));
 }
 
+/// What [`check_nesting`] says of a statement.
+fn nesting_of(statement: &str) -> Result<()> {
+    check_nesting(&Tokenizer::new(&TypeDialect, statement).tokenize().unwrap())
+}
+
+#[test]
+fn statements_with_deep_types_are_stopped_before_the_parser() {
+    let deep = 10_000;
+    for data_type in [
+        format!("{}INT{}", "ARRAY<".repeat(deep), ">".repeat(deep)),
+        format!("{}INT", "array < ".repeat(deep)),
+        format!("{}INT{}", "STRUCT<a ".repeat(deep), ">".repeat(deep)),
+        format!("{}INT{}", "MAP<INT, ".repeat(deep), ">".repeat(deep)),
+        format!("INT{}", "[]".repeat(deep)),
+        format!("INT{}", "[2]".repeat(deep)),
+    ] {
+        assert!(nesting_of(&format!("CREATE TABLE t (a {data_type})")).is_err());
+    }
+}
+
+#[test]
+fn many_comparisons_subscripts_and_types_are_not_deep() {
+    let many = 10_000;
+    for statement in [
+        format!("SELECT {}", "a < b AND ".repeat(many)),
+        format!("SELECT {}", "\"array\" < b, ".repeat(many)),
+        format!("SELECT {}", "a[1][2], ".repeat(many)),
+        format!("CREATE TABLE t ({})", "a ARRAY<ARRAY<INT>>, b STRUCT<a INT>, c INT[][], ".repeat(many)),
+    ] {
+        nesting_of(&statement).unwrap();
+    }
+}
+
 #[test]
 fn display_names_hide_how_values_lie_in_memory() {
     let dictionary = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
@@ -226,7 +262,8 @@ fn display_names_hide_how_values_lie_in_memory() {
         (DataType::BinaryView, "BINARY"),
         (DataType::Decimal64(9, 2), "DECIMAL(9, 2)"),
         (DataType::Timestamp(TimeUnit::Millisecond, Some("+01:00".into())), "TIMESTAMP(3) WITH TIME ZONE"),
-        (DataType::Timestamp(TimeUnit::Nanosecond, None), "TIMESTAMP"),
+        (DataType::Timestamp(TimeUnit::Microsecond, None), "TIMESTAMP"),
+        (DataType::Timestamp(TimeUnit::Nanosecond, None), "TIMESTAMP(9)"),
         (DataType::LargeList(Arc::new(Field::new("element", record, false))), "ARRAY<STRUCT<\"Key\" VARCHAR>>"),
         (map(DataType::Utf8, DataType::Int64), "MAP<VARCHAR, BIGINT>"),
         (DataType::Null, "NULL"),
@@ -249,6 +286,7 @@ fn casts_and_columns_mean_the_same_types() {
     // Left to DataFusion: it knows the session's zone, and asks again for the types inside.
     assert_eq!(planned("TIMESTAMP WITH TIME ZONE").unwrap(), None);
     assert_eq!(planned("ARRAY<FLOAT>").unwrap(), None);
+    assert!(planned(&format!("INT{}", "[]".repeat(MAX_DEPTH + 1))).is_err());
     let error = planned("VARCHR").unwrap_err().to_string();
     assert!(error.contains("did you mean VARCHAR?"), "{error}");
 }

@@ -1,6 +1,9 @@
 //! File formats: which one a file has, and how each is read and written.
 
+mod arrow;
+mod avro;
 mod csv;
+mod json;
 mod options;
 mod parquet;
 mod text;
@@ -17,6 +20,7 @@ use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::physical_plan::{FileSinkConfig, FileSource};
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr::LexRequirement;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt as _;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
@@ -90,12 +94,13 @@ pub(crate) trait TableFormat: Debug + Send + Sync {
     /// The extension of written files, without a leading dot.
     fn extension(&self) -> String;
 
-    /// A plan that writes the rows of `input` as files.
+    /// A plan that writes the rows of `input` as files, in the order that they are required to have.
     async fn writer(
         &self,
         state: &dyn Session,
         input: Arc<dyn ExecutionPlan>,
         sink: FileSinkConfig,
+        order: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>>;
 }
 
@@ -107,11 +112,44 @@ pub(crate) async fn open(
     files: &[ObjectMeta],
     declared: Option<&SchemaRef>,
 ) -> Result<Arc<dyn TableFormat>> {
-    match kind {
-        FileFormat::Csv => Ok(Arc::new(csv::Csv::open(options, reading, files, declared).await?)),
-        FileFormat::Parquet => Ok(Arc::new(parquet::Parquet::new(options, reading.state)?)),
-        other => Err(Error::statement(format!("{} files are not read yet", format_name(other)))),
+    Ok(match kind {
+        FileFormat::Parquet => Arc::new(parquet::Parquet::new(options, reading.state)?),
+        FileFormat::Csv => Arc::new(csv::Csv::open(options, reading, files, declared).await?),
+        FileFormat::Json => {
+            let with_text = files.iter().filter(|file| file.size > 0);
+            let names: Vec<&str> = with_text.filter_map(|file| file.location.filename()).collect();
+            Arc::new(json::Json::new(options, &names)?)
+        }
+        FileFormat::Avro => Arc::new(avro::Avro::new(options)?),
+        FileFormat::Arrow => Arc::new(arrow::ArrowIpc::new(options)?),
+    })
+}
+
+/// The format for new files. `name` is that of the one file to be written; empty for files in a folder.
+pub(crate) fn for_output(
+    kind: FileFormat,
+    options: &BTreeMap<String, String>,
+    state: &dyn Session,
+    name: &str,
+) -> Result<Arc<dyn TableFormat>> {
+    Ok(match kind {
+        FileFormat::Parquet => Arc::new(parquet::Parquet::new(options, state)?),
+        FileFormat::Csv => Arc::new(csv::Csv::for_output(options, name)?),
+        FileFormat::Json => Arc::new(json::Json::new(options, &[name])?),
+        FileFormat::Avro => Arc::new(avro::Avro::new(options)?),
+        FileFormat::Arrow => Arc::new(arrow::ArrowIpc::new(options)?),
+    })
+}
+
+/// DataFusion's own reader for the same rows, if this is a reader of ours.
+pub(crate) fn plain_reader(source: &Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+    if let Some(json) = source.downcast_ref::<json::JsonTableSource>() {
+        return json.plain();
     }
+    if let Some(arrow) = source.downcast_ref::<arrow::ArrowTableSource>() {
+        return arrow.plain();
+    }
+    Arc::clone(source)
 }
 
 /// Format and compression that a file's name tells by its extensions.
@@ -203,6 +241,29 @@ pub(crate) async fn detect(reading: &Reading<'_>, files: Vec<ObjectMeta>) -> Res
         None => Err(Error::storage(format!("there are no data files in {}", reading.location))
             .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow")),
     }
+}
+
+/// The files that a table of a known format has: all, but not pages that lie beside files with the format's extension. A
+/// file with the extension of another format among those is an error.
+pub(crate) fn of_kind(reading: &Reading<'_>, kind: FileFormat, files: Vec<ObjectMeta>) -> Result<Vec<ObjectMeta>> {
+    let by_name = |file: &ObjectMeta| of_name(file.location.filename().unwrap_or_default()).map(|(format, _)| format);
+    if !files.iter().any(|file| by_name(file) == Some(kind)) {
+        return Ok(files);
+    }
+    if let Some((other, format)) =
+        files.iter().find_map(|file| Some((file, by_name(file)?)).filter(|(_, f)| *f != kind))
+    {
+        return Err(Error::statement(format!(
+            "the table's files are {}, and {} is {} by its name",
+            format_name(kind),
+            reading.shown(other),
+            format_name(format)
+        ))
+        .help("choose those of one format by a glob such as '*.parquet'"));
+    }
+    let is_data =
+        |file: &ObjectMeta| by_name(file).is_some() || !is_bystander(file.location.filename().unwrap_or_default());
+    Ok(files.into_iter().filter(is_data).collect())
 }
 
 /// The format that a file's first bytes tell, if any.

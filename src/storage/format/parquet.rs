@@ -12,15 +12,20 @@ use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::parquet::{
-    CachedParquetFileReaderFactory, Int96Coercer, transform_binary_to_string, transform_schema_to_view,
+    CachedParquetFileReaderFactory, CachedParquetMetaData, Int96Coercer, transform_binary_to_string,
+    transform_schema_to_view,
 };
 use datafusion::datasource::physical_plan::{FileSinkConfig, FileSource, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use datafusion::error::DataFusionError;
+use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
+use datafusion::physical_expr::LexRequirement;
 use datafusion::physical_plan::ExecutionPlan;
-use object_store::ObjectMeta;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use parquet::DecodeResult;
 use parquet::arrow::parquet_to_arrow_schema;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::options::Options;
 use super::{Reading, TableFormat, schemas_of};
@@ -29,6 +34,12 @@ use crate::error::Result;
 use crate::storage::cache::FooterCache;
 use crate::storage::errors::{empty_file, from_datafusion, read_error};
 use crate::storage::schema;
+
+/// The length of the footer and the magic letters, which a file ends with.
+const FOOTER_END: u64 = 8;
+
+/// How much of a local file's end is read at first.
+const LOCAL_FOOTER: usize = 32 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Parquet {
@@ -74,11 +85,22 @@ impl Parquet {
         reading: &Reading<'_>,
         file: &ObjectMeta,
     ) -> datafusion::error::Result<Arc<ParquetMetaData>> {
-        DFParquetMetadata::new(reading.store.as_ref(), file)
-            .with_metadata_size_hint(self.options.global.metadata_size_hint)
-            .with_file_metadata_cache(Some(footer_cache(reading, std::slice::from_ref(file))))
-            .fetch_metadata()
-            .await
+        let footers = footer_cache(reading, std::slice::from_ref(file));
+        if let Some(cached) = footers.get(&file.location).filter(|cached| cached.is_valid_for(file))
+            && let Some(footer) = cached.file_metadata.as_any().downcast_ref::<CachedParquetMetaData>()
+        {
+            return Ok(Arc::clone(footer.parquet_metadata()));
+        }
+        // One request is dear in a bucket, and a large read is on the disk.
+        let hint = if reading.location.is_local() {
+            LOCAL_FOOTER
+        } else {
+            self.options.global.metadata_size_hint.unwrap_or_default()
+        };
+        let footer = Arc::new(read_footer(reading.store.as_ref(), file, hint as u64).await?);
+        let entry = CachedParquetMetaData::new(Arc::clone(&footer));
+        footers.put(&file.location, CachedFileMetadataEntry::new(file.clone(), Arc::new(entry)));
+        Ok(footer)
     }
 
     /// The columns as the reader yields them.
@@ -107,13 +129,43 @@ impl Parquet {
         Ok(schema)
     }
 
-    fn failed(
-        reading: &Reading<'_>,
-        file: &ObjectMeta,
-        error: datafusion::error::DataFusionError,
-    ) -> crate::error::Error {
+    fn failed(reading: &Reading<'_>, file: &ObjectMeta, error: DataFusionError) -> crate::error::Error {
         let scheme = reading.location.store_scheme();
         from_datafusion(read_error(error, FileFormat::Parquet, &reading.shown(file), scheme))
+    }
+}
+
+/// Reads the footer. The length that it says it has is checked first, for the parser trusts it.
+async fn read_footer(
+    store: &dyn ObjectStore,
+    file: &ObjectMeta,
+    hint: u64,
+) -> datafusion::error::Result<ParquetMetaData> {
+    let broken = |why: &str| DataFusionError::from(ParquetError::General(why.to_string()));
+    if file.size < 2 * FOOTER_END {
+        return Err(broken("the file is too short"));
+    }
+    let start = file.size - hint.clamp(FOOTER_END, file.size);
+    let bytes = store.get_range(&file.location, start..file.size).await?;
+    let (_, end) = bytes.split_last_chunk::<8>().ok_or_else(|| broken("the file is too short"))?;
+    let [a, b, c, d, magic @ ..] = *end;
+    if magic != *b"PAR1" && magic != *b"PARE" {
+        return Err(broken("Invalid Parquet file. Corrupt footer"));
+    }
+    if u64::from(u32::from_le_bytes([a, b, c, d])) + FOOTER_END > file.size {
+        return Err(broken("the footer is longer than the file"));
+    }
+    let mut decoder = ParquetMetaDataPushDecoder::try_new(file.size)?.with_page_index_policy(PageIndexPolicy::Skip);
+    decoder.push_range(start..file.size, bytes)?;
+    loop {
+        match decoder.try_decode()? {
+            DecodeResult::Data(footer) => return Ok(footer),
+            DecodeResult::NeedsData(ranges) => {
+                let bytes = store.get_ranges(&file.location, &ranges).await?;
+                decoder.push_ranges(ranges, bytes)?;
+            }
+            DecodeResult::Finished => return Err(broken("the footer ends early")),
+        }
     }
 }
 
@@ -196,8 +248,9 @@ impl TableFormat for Parquet {
         state: &dyn Session,
         input: Arc<dyn ExecutionPlan>,
         sink: FileSinkConfig,
+        order: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let format = ParquetFormat::default().with_options(self.options.clone());
-        format.create_writer_physical_plan(input, state, sink, None).await.map_err(from_datafusion)
+        format.create_writer_physical_plan(input, state, sink, order).await.map_err(from_datafusion)
     }
 }

@@ -67,6 +67,26 @@ pub(crate) async fn start_of(
     Ok((start, is_whole))
 }
 
+/// Where the first line starts that does so at a place or after it. The file is not compressed.
+pub(crate) async fn line_from(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta, place: u64) -> Result<u64> {
+    if place == 0 || place >= meta.size {
+        return Ok(place.min(meta.size));
+    }
+    let mut from = place - 1;
+    let mut width = 16 * 1024;
+    while from < meta.size {
+        let end = meta.size.min(from + width);
+        let pieces = bytes_of(store, meta, CompressionTypeVariant::UNCOMPRESSED, Some(from..end)).await?;
+        let pieces: Vec<Bytes> = pieces.try_collect().await?;
+        if let Some(found) = memchr::memchr(b'\n', &pieces.concat()) {
+            return Ok(from + found as u64 + 1);
+        }
+        from = end;
+        width *= 4;
+    }
+    Ok(meta.size)
+}
+
 fn decompressed<R: Read + Send + 'static>(
     reader: R,
     compression: CompressionTypeVariant,
@@ -125,13 +145,18 @@ fn decompress_stream(
             Err(error) => drop(to_reader.blocking_send(Err(error))),
         }
     });
-    futures::stream::unfold(
-        (from_thread, fetching, decompressing),
-        |(mut from_thread, fetching, decompressing)| async {
-            let piece = from_thread.recv().await?;
-            Some((piece, (from_thread, fetching, decompressing)))
-        },
-    )
+    let state = Some((from_thread, fetching, decompressing));
+    futures::stream::unfold(state, |state| async {
+        let (mut from_thread, fetching, decompressing) = state?;
+        if let Some(piece) = from_thread.recv().await {
+            return Some((piece, Some((from_thread, fetching, decompressing))));
+        }
+        // A thread that died must not look like the end of the file.
+        let died = [decompressing.join().await.err(), fetching.join().await.err()];
+        let error = died.into_iter().flatten().next()?;
+        Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), None))
+    })
+    .fuse()
     .boxed()
 }
 

@@ -77,6 +77,45 @@ async fn partitions_of_csv() {
     assert_eq!(session.rows("select id, y from t where y > 2025").await.unwrap(), ["2|2026"]);
 }
 
+/// What the first lines are taken for is what the reader can read.
+#[tokio::test]
+async fn inferred_types_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        "t.csv",
+        "i,h,f,b,d,ts,tz,ns,s\n\
+         +5,12345678901234567890,1e3,TRUE, 2026-01-31 ,2026-01-31 10:00:00,2026-01-31T10:00:00Z,2026-01-31 10:00:00.123456789,007x\n\
+         -7,1,NaN,false,2026-02-01,2026-01-31,2026-01-31 10:00:00+09:00,2026-01-31 10:00:00,\n\
+         ,-1,-inf,,,,,,\" \"\n",
+    );
+    let session = Session::at(dir.path());
+    session.table("t.csv").await.unwrap();
+    assert_eq!(
+        session.columns().await,
+        [
+            "i Int64",
+            "h Decimal128(38, 0)",
+            "f Float64",
+            "b Boolean",
+            "d Date32",
+            "ts Timestamp(µs)",
+            "tz Timestamp(µs, \"UTC\")",
+            "ns Timestamp(ns)",
+            "s Utf8View"
+        ]
+    );
+    let rows = session.rows("select * from t order by i nulls last").await.unwrap();
+    assert_eq!(
+        rows,
+        [
+            "-7|1|NaN|false|2026-02-01|2026-01-31T00:00:00|2026-01-31T01:00:00Z|2026-01-31T10:00:00|~",
+            "5|12345678901234567890|1000.0|true|2026-01-31|2026-01-31T10:00:00|2026-01-31T10:00:00Z|2026-01-31T10:00:00.123456789|007x",
+            "~|-1|-inf|~|~|~|~|~| "
+        ]
+    );
+}
+
 #[tokio::test]
 async fn hive_text() {
     let dir = tempfile::tempdir().unwrap();
@@ -179,6 +218,12 @@ async fn large_files_are_split_between_records() {
         .await
         .unwrap();
     assert_eq!(rows, ["30000|30000|449985000|20000|18"]);
+
+    // Without quotes, lines are records.
+    write(dir.path(), "plain.csv", &(0..30_000).map(|id| format!("{id},{}\n", "x".repeat(id % 9))).collect::<String>());
+    session.table("plain.csv").await.unwrap();
+    let rows = session.rows("select count(*), count(distinct column_1), sum(column_1) from t").await.unwrap();
+    assert_eq!(rows, ["30000|30000|449985000"]);
 
     // The line of an error is counted from the start of the file, in whichever part it is.
     let bad = text.replacen("\n29999,", "\nx,", 1);

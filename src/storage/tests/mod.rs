@@ -1,7 +1,9 @@
 //! Tables over real files, read through SQL.
 
 mod csv;
+mod formats;
 mod parquet;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -53,11 +53,11 @@ impl ColumnBuilder {
     /// Adds a field, or NULL for one that the record lacks. Returns whether there is room for another batch's worth.
     pub(crate) fn push(&mut self, field: Option<FieldText<'_>>, null: &[u8]) {
         let text = field.and_then(|field| match self.is_text {
-            true => (field.quoted || field.bytes != null).then_some(field.bytes),
+            true => (field.quoted || field.raw != null).then_some(field.bytes),
             // No number is written as nothing, whatever the text for NULL is.
             false => {
                 let trimmed = field.bytes.trim_ascii();
-                (!trimmed.is_empty() && (field.quoted || field.bytes != null)).then_some(trimmed)
+                (!trimmed.is_empty() && (field.quoted || field.raw != null)).then_some(trimmed)
             }
         });
         if let Some(text) = text {
@@ -136,7 +136,7 @@ mod tests {
     fn column(data_type: DataType, null: &str, fields: &[(&[u8], bool)]) -> Result<ArrayRef, WrongValue> {
         let mut builder = ColumnBuilder::new(&Arc::new(Field::new("c", data_type, true)), 4);
         for (bytes, quoted) in fields {
-            builder.push(Some(FieldText { bytes, quoted: *quoted }), null.as_bytes());
+            builder.push(Some(FieldText { bytes, quoted: *quoted, raw: bytes }), null.as_bytes());
         }
         builder.push(None, null.as_bytes());
         builder.finish()
@@ -174,7 +174,7 @@ mod tests {
     fn a_builder_can_be_used_again() {
         let mut builder = ColumnBuilder::new(&Arc::new(Field::new("c", DataType::Int64, true)), 4);
         for _ in 0..2 {
-            builder.push(Some(FieldText { bytes: b"5", quoted: false }), b"");
+            builder.push(Some(FieldText { bytes: b"5", quoted: false, raw: b"5" }), b"");
             assert_eq!(builder.finish().unwrap().len(), 1);
         }
     }

@@ -99,6 +99,10 @@ impl CsvOptions {
         self.compression.unwrap_or_else(|| split_compression(&name.to_ascii_lowercase()).1)
     }
 
+    pub(crate) fn has_delimiter(&self) -> bool {
+        self.delimiter.is_some()
+    }
+
     fn syntax(&self, delimiter: u8) -> Syntax {
         Syntax {
             delimiter,

@@ -4,11 +4,16 @@
 //! found by their names, so files of one table may have them in another order, or lack some.
 
 mod columns;
+mod decoder;
 mod dialect;
 mod header;
 mod infer;
 mod records;
+#[cfg(test)]
+mod round_trip;
 mod source;
+mod splits;
+mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,19 +24,23 @@ use datafusion::catalog::Session;
 use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::physical_plan::{FileSinkConfig, FileSource};
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr::LexRequirement;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt as _;
 use object_store::ObjectMeta;
 
 use self::dialect::{CsvOptions, Dialect, after_lines};
-use self::infer::ColumnType;
+pub(crate) use self::infer::ColumnType;
 use self::records::{Splitter, Step, after_byte_order_mark};
 use self::source::{CsvTable, CsvTableSource};
+use self::write::CsvSink;
 use super::text::start_of;
-use super::{Reading, TableFormat};
+use super::{Reading, TableFormat, split_compression};
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
+use crate::sql::types::display_name;
 use crate::storage::errors::{from_datafusion, read_error};
 use crate::storage::schema;
 
@@ -49,7 +58,6 @@ const SAMPLE_FILES: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Csv {
-    options: CsvOptions,
     dialect: Dialect,
     declared: bool,
 }
@@ -69,7 +77,7 @@ impl Csv {
             return Err(Error::statement(format!(
                 "column \"{}\" is {}, which CSV files cannot hold",
                 field.name(),
-                field.data_type()
+                display_name(field.data_type())
             )));
         }
         let dialect = match files.iter().find(|file| file.size > 0) {
@@ -93,7 +101,18 @@ impl Csv {
             ))
             .help("choose those of one kind by a glob such as '*.csv.gz'"));
         }
-        Ok(Csv { options, dialect, declared: declared.is_some() })
+        Ok(Csv { dialect, declared: declared.is_some() })
+    }
+
+    /// For new files. `name` is that of the one file to be written; empty for files in a folder.
+    pub(crate) fn for_output(given: &BTreeMap<String, String>, name: &str) -> Result<Self> {
+        let options = CsvOptions::parse(given)?;
+        let mut dialect = Dialect::of_new_table(&options);
+        dialect.compression = options.compression_of(name);
+        if !options.has_delimiter() && split_compression(&name.to_ascii_lowercase()).0.ends_with(".tsv") {
+            dialect.syntax.delimiter = b'\t';
+        }
+        Ok(Csv { dialect, declared: true })
     }
 
     /// The columns of one file, with the types that its first records have; `Null` for a column without values.
@@ -143,11 +162,8 @@ fn infer_columns(dialect: &Dialect, start: &[u8], is_whole: bool) -> Result<Sche
                 types.resize_with(names.len(), ColumnType::default);
                 for (index, column) in types.iter_mut().enumerate() {
                     let Some(field) = splitter.field(rest, index) else { continue };
-                    let is_null = if field.quoted {
-                        false
-                    } else {
-                        field.bytes == dialect.null.as_bytes() || field.bytes.is_empty()
-                    };
+                    let is_null =
+                        if field.quoted { false } else { field.raw == dialect.null.as_bytes() || field.raw.is_empty() };
                     if !is_null {
                         column.see(&String::from_utf8_lossy(field.bytes));
                     }
@@ -237,11 +253,23 @@ impl TableFormat for Csv {
     async fn writer(
         &self,
         _state: &dyn Session,
-        _input: Arc<dyn ExecutionPlan>,
-        _sink: FileSinkConfig,
+        input: Arc<dyn ExecutionPlan>,
+        sink: FileSinkConfig,
+        order: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let _ = &self.options;
-        Err(Error::statement("not yet"))
+        let nested = sink.output_schema.fields().iter().find(|field| field.data_type().is_nested());
+        if let Some(field) = nested {
+            return Err(Error::statement(format!(
+                "column \"{}\" is {}, which CSV files cannot hold",
+                field.name(),
+                display_name(field.data_type())
+            ))
+            .help("write Parquet or JSON, or make it text with CAST"));
+        }
+        if self.dialect.skip > 0 {
+            return Err(Error::statement("files with the option \"skip\" are read, not written"));
+        }
+        Ok(Arc::new(DataSinkExec::new(input, Arc::new(CsvSink::new(sink, self.dialect.clone())), order)))
     }
 }
 

@@ -1,0 +1,56 @@
+//! When what was typed is a statement.
+
+use crate::cli::meta;
+use crate::sql::dialect::Dialect;
+use crate::sql::source::Source;
+use crate::sql::splitter::{PieceKind, split};
+
+/// Whether Enter runs it: all statements end with `;`, or it is a command to the shell, or nothing at all.
+pub(super) fn is_finished(text: &str, dialect: Dialect) -> bool {
+    let pieces = split(&Source::new("", text), dialect);
+    let mut visible = pieces.iter().filter(|piece| piece.kind() != PieceKind::Blank);
+    let Some(last) = visible.next_back() else { return true };
+    match last.kind() {
+        PieceKind::Statement | PieceKind::MetaCommand | PieceKind::Blank => true,
+        PieceKind::LastStatement | PieceKind::Unfinished => meta::is_word_command(last),
+        PieceKind::Pending => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(text: &str) -> bool {
+        is_finished(text, Dialect::Ansi)
+    }
+
+    #[test]
+    fn statements_end_with_a_semicolon() {
+        assert!(finished("select 1;"));
+        assert!(finished("select 1; -- and so on"));
+        assert!(!finished("select 1"));
+        assert!(!finished("select ';'"));
+        assert!(!finished("select 'a;\n"));
+        assert!(!finished("select 1; select 2"));
+        assert!(!finished("select 1 /* ; */"));
+    }
+
+    #[test]
+    fn commands_end_with_the_line() {
+        assert!(finished("\\d orders"));
+        assert!(finished("\\nothing"), "also those that are not known: they must not wait for more");
+        assert!(finished("select 1 \\gx"));
+        assert!(finished("select 1\n\\g"));
+        assert!(finished("quit"));
+        assert!(finished(".unknown 'x"));
+        assert!(!finished("quit or not"));
+    }
+
+    #[test]
+    fn nothing_is_finished_at_once() {
+        assert!(finished(""));
+        assert!(finished("  \n "));
+        assert!(finished("-- only a comment"));
+    }
+}

@@ -1,0 +1,60 @@
+//! A function that returns what it is given, and that the optimizer cannot see through.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::exec_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    // Volatile: else it would be constant where its argument is.
+    Arc::new(ScalarUDF::from(Opaque { signature: Signature::any(1, Volatility::Volatile) }))
+});
+
+/// The same value, about which nothing is known.
+pub fn opaque(expr: Expr) -> Expr {
+    OPAQUE.call(vec![expr])
+}
+
+pub fn is_opaque(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(function) if function.func.inner().is::<Opaque>())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Opaque {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Opaque {
+    fn name(&self) -> &str {
+        "ostrich_opaque"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match arguments {
+            [data_type] => Ok(data_type.clone()),
+            _ => exec_err!("ostrich_opaque takes one value"),
+        }
+    }
+
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        match arguments.arg_fields {
+            [field] => Ok(Arc::clone(field)),
+            _ => exec_err!("ostrich_opaque takes one value"),
+        }
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match arguments.args.into_iter().next() {
+            Some(value) => Ok(value),
+            None => exec_err!("ostrich_opaque takes one value"),
+        }
+    }
+}

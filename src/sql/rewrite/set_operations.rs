@@ -1,0 +1,86 @@
+//! `a MINUS b` → `a EXCEPT b`, `a UNION DISTINCT BY NAME b` → `a UNION BY NAME b`
+//!
+//! INTERSECT ALL and EXCEPT ALL are refused: DataFusion plans them as a semi join and an anti join, which do not count how
+//! often a row occurs on each side.
+
+use sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier, Spanned};
+
+use sqlparser::tokenizer::Span;
+
+use super::Refusal;
+
+pub(super) fn to_datafusion(query: &mut Query) -> Result<(), Refusal> {
+    in_body(&mut query.body, Span::empty())
+}
+
+/// The queries in parentheses below are visited on their own. `before` is the place in front of `body`.
+fn in_body(body: &mut SetExpr, before: Span) -> Result<(), Refusal> {
+    match body {
+        SetExpr::SetOperation { op, set_quantifier, left, right } => {
+            let counts = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
+            match op {
+                SetOperator::Union => {
+                    if *set_quantifier == SetQuantifier::DistinctByName {
+                        *set_quantifier = SetQuantifier::ByName;
+                    }
+                }
+                SetOperator::Intersect | SetOperator::Except | SetOperator::Minus if counts => {
+                    return Err(Refusal::new(format!("{op} ALL is not supported"), right.span()).help(
+                        "number equal rows on both sides with row_number() OVER (PARTITION BY …), then leave out ALL",
+                    ));
+                }
+                SetOperator::Minus => *op = SetOperator::Except,
+                SetOperator::Intersect | SetOperator::Except => {}
+            }
+            in_body(left, before)?;
+            let end = left.span().end;
+            in_body(right, Span::new(end, end))
+        }
+        SetExpr::Table(table) => {
+            let name = table.table_name.as_deref().unwrap_or("t");
+            Err(Refusal::new(format!("TABLE {name} is not supported"), before)
+                .help(format!("write SELECT * FROM {name}")))
+        }
+        SetExpr::Insert(insert) => Err(Refusal::new("WITH cannot stand in front of INSERT", insert.span())
+            .help("put it behind the table: INSERT INTO t WITH … SELECT …")),
+        SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Merge(statement) => {
+            Err(Refusal::new("rows in files cannot be changed in place", statement.span())
+                .help("write a new table with CREATE TABLE … AS"))
+        }
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::rewrite::testing::{refused, rewritten, unchanged};
+
+    #[test]
+    fn operators_are_spelt_as_datafusion_knows_them() {
+        assert_eq!(
+            rewritten("SELECT a FROM t MINUS SELECT a FROM u MINUS SELECT 1"),
+            "SELECT a FROM t EXCEPT SELECT a FROM u EXCEPT SELECT 1"
+        );
+        assert_eq!(
+            rewritten("SELECT a FROM t UNION DISTINCT BY NAME SELECT k, a FROM u"),
+            "SELECT a FROM t UNION BY NAME SELECT k, a FROM u"
+        );
+        unchanged("SELECT a FROM t UNION ALL BY NAME SELECT k, a FROM u");
+        unchanged("SELECT a FROM t UNION ALL SELECT a FROM u INTERSECT SELECT 1 EXCEPT DISTINCT SELECT 2");
+    }
+
+    #[test]
+    fn operators_that_would_not_count_are_refused() {
+        refused("SELECT a FROM t INTERSECT ALL ▸SELECT a FROM u", "INTERSECT ALL is not supported");
+        refused("SELECT a FROM t EXCEPT ALL ▸SELECT a FROM u", "EXCEPT ALL is not supported");
+        refused("SELECT a FROM t MINUS ALL ▸SELECT a FROM u", "MINUS ALL is not supported");
+        refused("SELECT 1 FROM (SELECT 1 UNION SELECT 2 EXCEPT ALL ▸SELECT 3) x", "EXCEPT ALL is not supported");
+    }
+
+    #[test]
+    fn bodies_that_are_no_queries_are_refused() {
+        let help = refused("SELECT a, b, s FROM t▸ UNION ALL TABLE t", "TABLE t is not supported");
+        assert_eq!(help, "write SELECT * FROM t");
+        refused("WITH x AS (SELECT 1) ▸INSERT INTO e SELECT * FROM x", "WITH cannot stand in front of INSERT");
+    }
+}

@@ -1,0 +1,48 @@
+//! What the tests of the rules share: a statement in, its rewritten text or its refusal out.
+
+use crate::error::Error;
+use crate::sql::dialect::Dialect;
+use crate::sql::parser;
+use crate::sql::source::Source;
+use crate::sql::splitter;
+use crate::sql::statement::Statement;
+use crate::sql::variables::Variables;
+
+fn rewrite(sql: &str) -> Result<String, Error> {
+    let pieces = splitter::split(&Source::new("q.sql", sql), Dialect::Ansi);
+    let [piece] = pieces.as_slice() else { panic!("not one statement: {sql}") };
+    match parser::parse(piece, Dialect::Ansi, &Variables::default())?.statement {
+        Statement::Query(ast) | Statement::Insert(ast) => Ok(ast.to_string()),
+        other => panic!("not a query: {}", other.kind()),
+    }
+}
+
+/// The statement as DataFusion gets it.
+#[track_caller]
+pub(super) fn rewritten(sql: &str) -> String {
+    match rewrite(sql) {
+        Ok(text) => text,
+        Err(error) => panic!("{sql}: {error}"),
+    }
+}
+
+/// Asserts that a statement means the same to DataFusion, and is left as it is.
+#[track_caller]
+pub(super) fn unchanged(sql: &str) {
+    assert_eq!(rewritten(sql), sql);
+}
+
+/// Asserts that a statement is refused where `▸` stands (which is not part of it), and returns the first line of help.
+#[track_caller]
+pub(super) fn refused(marked: &str, message: &str) -> String {
+    let Some((before, after)) = marked.split_once('▸') else { panic!("no ▸ in {marked}") };
+    let sql = format!("{before}{after}");
+    let place = Source::new("q.sql", sql.as_str()).location(before.len());
+    let error = match rewrite(&sql) {
+        Ok(text) => panic!("not refused: {sql} became {text}"),
+        Err(error) => error,
+    };
+    let start = error.position().map(|position| position.span.start);
+    assert_eq!((error.message(), start), (message, Some(place)), "{sql}");
+    error.help_lines().first().cloned().unwrap_or_default()
+}

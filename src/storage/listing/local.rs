@@ -1,0 +1,176 @@
+//! Walks folders on the local disk.
+
+use std::path::Path as FsPath;
+use std::time::SystemTime;
+
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::{Collector, Found, is_hidden};
+use crate::error::{Error, Result};
+use crate::storage::errors::local_error;
+use crate::storage::location::{Location, local_path};
+
+/// Lists a location on the local disk.
+pub(super) fn list_local(location: &Location) -> Result<Found> {
+    let root = local_path(location.root());
+    let mut collector = Collector::new(location);
+    let metadata = match std::fs::metadata(&root) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(collector.finish());
+        }
+        Err(error) => return Err(local_error(&error, &location.show(location.root()))),
+    };
+    collector.found.exists = true;
+    if !metadata.is_dir() {
+        if location.is_folder() || location.is_glob() {
+            return Err(Error::storage(format!("{location} is a file, not a folder")));
+        }
+        collector.file("", || Ok(local_meta(location.root().clone(), &metadata)))?;
+        return Ok(collector.finish());
+    }
+    let walk = Walk { location, root: &root };
+    let mut folders = vec![String::new()];
+    while !folders.is_empty() {
+        folders = walk.level(&folders, &mut collector)?;
+    }
+    Ok(collector.finish())
+}
+
+/// A walk over local folders, level by level.
+struct Walk<'a> {
+    location: &'a Location,
+    root: &'a FsPath,
+}
+
+/// Folders that are worth a thread.
+const FOLDERS_OF_THREAD: usize = 8;
+
+impl Walk<'_> {
+    /// Whether a link in a folder leads to a folder that the walk came through, so that it would never end. `folder` is
+    /// the path below the root. Two links to one folder elsewhere are both followed: each is part of the table.
+    fn leads_back(&self, folder: &str, link: &FsPath) -> bool {
+        let Ok(target) = link.canonicalize() else { return false };
+        let here = self.root.join(folder);
+        let depth = folder.split('/').filter(|name| !name.is_empty()).count();
+        here.ancestors().take(depth + 1).any(|above| above.canonicalize().is_ok_and(|above| above.starts_with(&target)))
+    }
+
+    /// Lists folders, given by their paths below the root, and returns the folders in them. Most of the time goes into
+    /// asking the system for each file's size, which several threads do at once.
+    fn level(&self, folders: &[String], collector: &mut Collector<'_>) -> Result<Vec<String>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(8).min(folders.len() / FOLDERS_OF_THREAD).max(1);
+        let list = |folders: &[String], collector: &mut Collector<'_>| {
+            let mut deeper = Vec::new();
+            for folder in folders {
+                list_folder(self, folder, collector, &mut deeper)?;
+            }
+            Ok(deeper)
+        };
+        if threads == 1 {
+            return list(folders, collector);
+        }
+        let location = self.location;
+        let parts = std::thread::scope(|scope| {
+            let list = &list;
+            let threads: Vec<_> = folders
+                .chunks(folders.len().div_ceil(threads))
+                .map(|chunk| {
+                    scope.spawn(move || {
+                        let mut part = Collector::new(location);
+                        let deeper = list(chunk, &mut part)?;
+                        Ok((part, deeper))
+                    })
+                })
+                .collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(Error::storage(format!("listing {location} broke off"))))
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<_>>>()
+        })?;
+        let mut deeper = Vec::new();
+        for (part, folders) in parts {
+            collector.add(part);
+            deeper.extend(folders);
+        }
+        Ok(deeper)
+    }
+}
+
+/// Lists one folder; `folder` is its path below the root, and so are those pushed to `folders`.
+fn list_folder(walk: &Walk<'_>, folder: &str, collector: &mut Collector<'_>, folders: &mut Vec<String>) -> Result<()> {
+    let Walk { location, root } = walk;
+    let path = if folder.is_empty() { root.to_path_buf() } else { root.join(folder) };
+    let shown = |name: &str| location.show(&join_path(location.root(), folder, name));
+    let depth = if folder.is_empty() { 0 } else { folder.split('/').count() };
+    let entries = std::fs::read_dir(&path).map_err(|error| local_error(&error, &shown("")))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| local_error(&error, &shown("")))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            if is_hidden(&name.to_string_lossy()) {
+                continue;
+            }
+            return Err(Error::storage(format!("{} cannot be read: its name is not UTF-8", entry.path().display()))
+                .help("rename it"));
+        };
+        let mut kind = entry.file_type().map_err(|error| local_error(&error, &shown(name)))?;
+        let below = join_below(folder, name);
+        let is_link = kind.is_symlink();
+        if is_link {
+            if collector.levels.hides_file(depth, name) && collector.levels.hides_folder(depth, name) {
+                continue;
+            }
+            let target = std::fs::metadata(entry.path())
+                .map_err(|error| local_error(&error, &shown(name)).context("a link that leads nowhere"))?;
+            kind = target.file_type();
+        }
+        if kind.is_dir() {
+            if collector.levels.hides_folder(depth, name) || !collector.levels.admits(depth, name) {
+                continue;
+            }
+            if is_link && walk.leads_back(folder, &entry.path()) {
+                continue;
+            }
+            folders.push(below);
+        } else if kind.is_file() {
+            collector.file(&below, || {
+                let metadata = if is_link { std::fs::metadata(entry.path()) } else { entry.metadata() };
+                let metadata = metadata.map_err(|error| local_error(&error, &shown(name)))?;
+                let path = Path::parse(join_below(location.root().as_ref(), &below)).map_err(|error| {
+                    Error::storage(format!("{} cannot be read: {error}", entry.path().display())).help("rename it")
+                })?;
+                Ok(local_meta(path, &metadata))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn join_below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_string() } else { format!("{folder}/{name}") }
+}
+
+fn join_path(root: &Path, folder: &str, name: &str) -> Path {
+    let text = [root.as_ref(), folder, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    Path::parse(&text).unwrap_or_else(|_| Path::from(text))
+}
+
+/// As the local store describes a file, down to the tag, so that caches agree whoever fills them.
+fn local_meta(location: Path, metadata: &std::fs::Metadata) -> ObjectMeta {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let micros = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    ObjectMeta {
+        location,
+        last_modified: modified.into(),
+        size: metadata.len(),
+        e_tag: Some(format!("{inode:x}-{micros:x}-{:x}", metadata.len())),
+        version: None,
+    }
+}
