@@ -156,7 +156,7 @@ fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
                 .columns()
                 .iter()
                 .zip(&formatters)
-                .map(|(column, formatter)| match column.is_null(row) {
+                .map(|(column, formatter)| match column.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) {
                     true => "NULL".to_string(),
                     false => match formatter.value(row).to_string() {
                         text if text.is_empty() => "(empty)".to_string(),

@@ -1,0 +1,3 @@
+SELECT 1;
+SELEC 2;
+SELECT nosuch FROM (SELECT 1 AS x) t;

@@ -1,0 +1,3 @@
+﻿SELECT 1 AS a;
+SELECT nosuch
+FROM (SELECT 1 AS x) t;

@@ -1,0 +1,3 @@
+SELECT 1 AS a;
+SELECT /* abc
+FROM t;

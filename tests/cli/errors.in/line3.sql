@@ -1,0 +1,4 @@
+SELECT 1 AS a;
+
+SELECT nosuch FROM (SELECT 1 AS x) t;
+SELECT 2 AS b;

@@ -1,0 +1,3 @@
+SELECT x,
+	y
+FROM (SELECT 1 AS x) t;
