@@ -3,17 +3,19 @@
 //! Pasted into an empty catalog it makes the same table, but for secrets among its options, which are not shown.
 //! Clauses with nothing to say are left out:
 //!
-//!     CREATE EXTERNAL TABLE sales.orders (
-//!       o_orderkey BIGINT COMMENT 'never used twice',
-//!       o_custkey BIGINT,
-//!       CONSTRAINT orders_pkey PRIMARY KEY (o_orderkey) ENABLE NOVALIDATE RELY
-//!     )
-//!     COMMENT 'as they came in'
-//!     PARTITIONED BY (dt VARCHAR)
-//!     STORED AS CSV
-//!     LOCATION 's3://lake/orders/'
-//!     OPTIONS ('delimiter' '|')
-//!     TBLPROPERTIES ('owner' = 'sales')
+//! ```text
+//! CREATE EXTERNAL TABLE sales.orders (
+//!   o_orderkey BIGINT COMMENT 'never used twice',
+//!   o_custkey BIGINT,
+//!   CONSTRAINT orders_pkey PRIMARY KEY (o_orderkey) ENABLE NOVALIDATE RELY
+//! )
+//! COMMENT 'as they came in'
+//! PARTITIONED BY (dt VARCHAR)
+//! STORED AS CSV
+//! LOCATION 's3://lake/orders/'
+//! OPTIONS ('delimiter' '|')
+//! TBLPROPERTIES ('owner' = 'sales')
+//! ```
 
 use std::collections::BTreeMap;
 

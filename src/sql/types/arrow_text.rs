@@ -4,7 +4,9 @@
 //! fields (Parquet's field ids are such), empty names, and names with quotes or backslashes are written by Arrow and
 //! refused or changed on the way back. For types with these there is a second form, in JSON:
 //!
-//!     {"struct":[{"name":"a","type":"Int32","metadata":{"PARQUET:field_id":"2"}}]}
+//! ```text
+//! {"struct":[{"name":"a","type":"Int32","metadata":{"PARQUET:field_id":"2"}}]}
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
