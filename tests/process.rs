@@ -236,7 +236,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
         let output = run_with_input(folder.path(), &[], script.as_bytes());
         let start: String = script.chars().take(40).collect();
         assert_eq!(output.status.code(), Some(1), "{start}: {}", stderr(&output));
-        assert!(stderr(&output).contains("error: "), "{start}: {}", stderr(&output));
+        assert!(stderr(&output).contains("nest"), "{start}: {}", stderr(&output));
     }
     // What is long but not deep runs.
     for script in [
@@ -410,6 +410,22 @@ fn a_catalog_can_be_moved() {
     std::fs::rename(folder.path().join("c"), folder.path().join("d")).expect("it can be renamed");
     let output = run(folder.path(), &["--catalog", "d", "-e", "SELECT x FROM t"]);
     assert_eq!(stdout(&output), "x\n5\n", "{}", stderr(&output));
+}
+
+#[test]
+fn a_folder_with_other_things_in_it_is_no_catalog() {
+    let folder = folder();
+    let catalog = folder.path().join("c");
+    std::fs::create_dir(&catalog).expect("a folder");
+    std::fs::write(catalog.join(".gitkeep"), "").expect("a file");
+    std::fs::write(catalog.join("notes.txt"), "mine").expect("a file");
+    let output = run(folder.path(), &["--catalog", "c", "-e", "CREATE TABLE t (x INT)"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("notes.txt"), "{}", stderr(&output));
+    assert!(!catalog.join("catalog.sqlite").exists());
+    std::fs::remove_file(catalog.join("notes.txt")).expect("it is there");
+    let output = run(folder.path(), &["--catalog", "c", "-e", "CREATE TABLE t (x INT)"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `information_schema`: what the catalog holds, as tables.
 //!
-//! DataFusion brings one, and what it says of functions and settings is taken from it. `tables`, `views` and `columns`
-//! are our own, because DataFusion's open every table to say anything about one: a file that is gone would take the
+//! DataFusion brings one, and what it says of functions and settings is taken from it. `schemata`, `tables`, `views` and
+//! `columns` are our own, because DataFusion's `schemata` leaves `information_schema` out and its others open every table to say anything about one: a file that is gone would take the
 //! columns of all other tables with it. Theirs also list tables among the views, count columns from 0 and name types
 //! as Arrow does. `table_constraints`, `key_column_usage` and `referential_constraints` it does not have.
 //!
@@ -50,6 +50,7 @@ struct Sources {
 /// The tables that we make ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Own {
+    Schemata,
     Tables,
     Views,
     Columns,
@@ -59,7 +60,8 @@ enum Own {
 }
 
 impl Own {
-    const ALL: [Own; 6] = [
+    const ALL: [Own; 7] = [
+        Own::Schemata,
         Own::Tables,
         Own::Views,
         Own::Columns,
@@ -70,6 +72,7 @@ impl Own {
 
     fn name(self) -> &'static str {
         match self {
+            Own::Schemata => "schemata",
             Own::Tables => "tables",
             Own::Views => "views",
             Own::Columns => "columns",
@@ -81,6 +84,7 @@ impl Own {
 
     fn columns(self) -> &'static [ColumnOf] {
         match self {
+            Own::Schemata => relations::SCHEMATA,
             Own::Tables => relations::TABLES,
             Own::Views => relations::VIEWS,
             Own::Columns => relations::COLUMNS,
@@ -92,6 +96,7 @@ impl Own {
 
     async fn rows(self, sources: &Sources) -> Result<Vec<Vec<Cell>>> {
         match self {
+            Own::Schemata => relations::schemata(sources).await,
             Own::Tables => relations::tables(sources).await,
             Own::Views => relations::views(sources).await,
             Own::Columns => relations::columns(sources).await,

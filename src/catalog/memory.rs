@@ -35,6 +35,22 @@ impl MemoryMetastore {
         MemoryMetastore { state: Mutex::new(State { databases, relations: BTreeMap::new() }) }
     }
 
+    /// A copy of another catalog as it is now, to try changes on.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the other one.
+    pub async fn copy_of(other: &dyn Metastore) -> Result<Self> {
+        let mut state = State { databases: BTreeMap::new(), relations: BTreeMap::new() };
+        for database in other.databases().await? {
+            for relation in other.relations(&database.name).await? {
+                state.relations.insert(relation.name().clone(), relation);
+            }
+            state.databases.insert(database.name.clone(), database);
+        }
+        Ok(MemoryMetastore { state: Mutex::new(state) })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No method leaves the state half changed, so a panic in between does no harm.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

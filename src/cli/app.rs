@@ -48,7 +48,7 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -
     }
     let settings = settings(common)?;
     let signals = Signals::listen()?;
-    let session = Arc::new(open(&settings, workers).await?);
+    let session = Arc::new(open(&settings, workers, matches!(arguments.command, Some(Command::Check(_)))).await?);
     if let Some(Command::Check(check)) = &arguments.command {
         return commands::check::run(check, &session, colors(settings.color, std::io::stderr().is_terminal())).await;
     }
@@ -130,7 +130,7 @@ fn home() -> Option<PathBuf> {
 }
 
 /// The session that the settings describe, with its data and variables.
-async fn open(settings: &Settings, workers: Handle) -> Result<Session> {
+async fn open(settings: &Settings, workers: Handle, check_only: bool) -> Result<Session> {
     let options = SessionOptions {
         catalog: settings.catalog.as_ref().map(|folder| PathBuf::from(&folder.value)),
         dialect: settings.dialect.unwrap_or_default(),
@@ -138,6 +138,7 @@ async fn open(settings: &Settings, workers: Handle) -> Result<Session> {
         threads: settings.threads.map(usize::from),
         timeout: settings.timeout.filter(|limit| !limit.is_zero()),
         workers: Some(workers),
+        check_only,
         temp_directory: std::env::var_os("OSTRICH_TMPDIR").map(PathBuf::from),
         ..SessionOptions::default()
     };

@@ -50,7 +50,14 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct ScriptArguments {
     /// Run SQL and leave; repeatable
-    #[arg(short = 'e', long, visible_short_alias = 'c', alias = "command", value_name = "SQL")]
+    #[arg(
+        short = 'e',
+        long,
+        visible_short_alias = 'c',
+        alias = "command",
+        value_name = "SQL",
+        allow_hyphen_values = true
+    )]
     pub execute: Vec<String>,
     /// Run a file and leave; `-` is standard input; repeatable, in the order given with -e
     #[arg(short, long, value_name = "FILE")]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 use super::config::OnError;
 use super::errors;
@@ -128,7 +128,7 @@ pub trait MetaCommands: Send {
     fn is_command(&self, piece: &Piece) -> bool;
 
     /// Runs the command in `piece`.
-    fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> BoxFuture<'a, Result<Ended>>;
+    fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> LocalBoxFuture<'a, Result<Ended>>;
 }
 
 impl Runner {

@@ -1,4 +1,5 @@
-//! A function that returns what it is given, and that the optimizer cannot see through.
+//! Functions that return what they are given, and that the optimizer cannot see through: nothing is known of their result, or just
+//! not that it is never NULL.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +12,11 @@ use datafusion::logical_expr::{
 
 static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     // Volatile: else it would be constant where its argument is.
-    Arc::new(ScalarUDF::from(Opaque { signature: Signature::any(1, Volatility::Volatile) }))
+    Arc::new(ScalarUDF::from(Opaque { nullable: false, signature: Signature::any(1, Volatility::Volatile) }))
+});
+
+static NULLABLE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    Arc::new(ScalarUDF::from(Opaque { nullable: true, signature: Signature::any(1, Volatility::Immutable) }))
 });
 
 /// The same value, about which nothing is known.
@@ -19,18 +24,24 @@ pub fn opaque(expr: Expr) -> Expr {
     OPAQUE.call(vec![expr])
 }
 
+/// The same value, which may be NULL for all the optimizer knows.
+pub fn nullable(expr: Expr) -> Expr {
+    NULLABLE.call(vec![expr])
+}
+
 pub fn is_opaque(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(function) if function.func.inner().is::<Opaque>())
+    matches!(expr, Expr::ScalarFunction(function) if function.func.inner().downcast_ref::<Opaque>().is_some_and(|opaque| !opaque.nullable))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Opaque {
+    nullable: bool,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Opaque {
     fn name(&self) -> &str {
-        "ostrich_opaque"
+        if self.nullable { "ostrich_nullable" } else { "ostrich_opaque" }
     }
 
     fn signature(&self) -> &Signature {
@@ -46,6 +57,7 @@ impl ScalarUDFImpl for Opaque {
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         match arguments.arg_fields {
+            [field] if self.nullable => Ok(Arc::new(field.as_ref().clone().with_nullable(true))),
             [field] => Ok(Arc::clone(field)),
             _ => exec_err!("ostrich_opaque takes one value"),
         }

@@ -1,11 +1,13 @@
 //! Logical rules: DataFusion's own, and the place where ours join them.
 
+mod nullable_subqueries;
 mod opaque_grouping_keys;
 
 use std::sync::Arc;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use nullable_subqueries::NullableSubqueries;
 use opaque_grouping_keys::OpaqueGroupingKeys;
 
 /// A rule as the optimizer runs it.
@@ -24,6 +26,8 @@ pub fn rule_names() -> Vec<String> {
 /// DataFusion's rules in DataFusion's order, with ours where they have to stand.
 fn all() -> Vec<Rule> {
     let mut rules = Optimizer::new().rules;
+    // First: the others fold IS NULL of what is never NULL.
+    rules.insert(0, Arc::new(NullableSubqueries));
     // Last: it hides what the others look for.
     rules.push(Arc::new(OpaqueGroupingKeys));
     rules

@@ -13,15 +13,18 @@ use sqlparser::ast::Value;
 use super::Session;
 use super::plan::{Planned, plan_ast};
 use super::resolve::{StatementTables, fold};
+use super::unfinished::Unfinished;
 use crate::catalog::model::FileFormat;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::sql::source::Source;
 use crate::sql::statement::{Copy, CopySource, ParsedStatement};
+use crate::storage::kind::is_empty;
 
 impl Session {
     /// Runs COPY. A single file on this machine is written beside its place and put there at the end, so that a failure leaves what
-    /// was there before, and a query may read the file that it writes.
+    /// was there before, and a query may read the file that it writes. Of a folder that was missing or empty before, a failure leaves
+    /// nothing; in one with files, those that were added stay.
     pub(super) async fn copy(&self, copy: &Copy, parsed: &ParsedStatement) -> Result<Option<u64>> {
         let tables = self.statement_tables(&self.database());
         let place = self.location(&copy.target).map_err(|error| error.at(&parsed.source, copy.target_span))?;
@@ -33,8 +36,14 @@ impl Session {
         };
         let Some(finished) = finished else {
             let planned = self.plan_copy(copy, &tables, &parsed.source).await?;
+            let is_new = place.local_root().is_some() && is_empty(&self.context.state(), &place).await?;
+            let unfinished = is_new.then(|| Unfinished::new(&place));
             let mut execution = self.start(planned).await?;
-            return count_written(&mut execution.stream, &parsed.source).await;
+            let rows = count_written(&mut execution.stream, &parsed.source).await?;
+            if let Some(unfinished) = unfinished {
+                unfinished.keep();
+            }
+            return Ok(rows);
         };
         let name = finished.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let beside = Beside(finished.with_file_name(format!(".{}-{name}", uuid::Uuid::new_v4().simple())));

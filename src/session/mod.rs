@@ -1,12 +1,14 @@
 //! A session: what one user has open. Builds DataFusion's state from catalog, front end, rules and functions, and takes
 //! statements from text to rows.
 
+mod check;
 mod copy;
 mod ddl;
 mod plan;
 mod resolve;
 mod settings;
 mod show;
+mod unfinished;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +66,9 @@ pub struct SessionOptions {
     /// Where queries are run; `None`: on the runtime that the session is opened on. With threads of their own, queries cannot keep
     /// time limits and signals from being noticed.
     pub workers: Option<Handle>,
+    /// Statements are only checked, and the catalog is a copy in memory, so that a script's own tables are known to the statements
+    /// after them and nothing is changed.
+    pub check_only: bool,
     /// Keys and endpoints of object stores; `None`: from the environment.
     pub stores: Option<StoreConfig>,
 }
@@ -91,6 +96,7 @@ pub struct Session {
     warehouse: PathBuf,
     /// Holds the warehouse of a catalog in memory, and deletes it at the end.
     _temporary: Option<tempfile::TempDir>,
+    check_only: bool,
     own: RwLock<OwnSettings>,
     variables: RwLock<Variables>,
     database: RwLock<String>,
@@ -184,6 +190,10 @@ impl Session {
                 (Arc::new(MemoryMetastore::new()), temporary.path().to_path_buf(), Some(temporary))
             }
         };
+        let lasting: Arc<dyn Metastore> = match options.check_only {
+            true => Arc::new(MemoryMetastore::copy_of(lasting.as_ref()).await?),
+            false => lasting,
+        };
         let data = Arc::new(MemoryMetastore::new());
         let metastore: Arc<dyn Metastore> = Arc::new(LayeredMetastore::new(Arc::clone(&data), lasting));
         let own = OwnSettings { dialect: options.dialect, timeout: options.timeout, ..OwnSettings::default() };
@@ -196,6 +206,7 @@ impl Session {
             base,
             warehouse,
             _temporary: temporary,
+            check_only: options.check_only,
             own: RwLock::new(own),
             variables: RwLock::new(Variables::default()),
             database: RwLock::new(DEFAULT_DATABASE.to_string()),
@@ -216,7 +227,14 @@ impl Session {
     }
 
     /// Runs a statement. Rows come back as a stream; everything else is done when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Those of the statement; usage, in a session that only checks.
     pub async fn execute(&self, parsed: &ParsedStatement) -> Result<Outcome> {
+        if self.check_only {
+            return Err(Error::usage("this session only checks statements"));
+        }
         self.pool.lock().reset_peak();
         *self.running.lock() = None;
         self.run(parsed).await.map_err(|error| error.at(&parsed.source, parsed.span))
@@ -242,19 +260,6 @@ impl Session {
             },
             Statement::Reset(name) => self.reset(name).await.map(|()| done),
         }
-    }
-
-    /// Resolves names and types of a statement without running it.
-    pub async fn check(&self, parsed: &ParsedStatement) -> Result<()> {
-        let outcome = match &parsed.statement {
-            Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) | Statement::Copy(_) => {
-                self.plan(parsed).await.map(|_| ())
-            }
-            Statement::CreateTable(create) => self.check_create_table(create, parsed).await,
-            Statement::CreateView(create) => self.check_create_view(create, parsed).await,
-            _ => Ok(()),
-        };
-        outcome.map_err(|error| error.at(&parsed.source, parsed.span))
     }
 
     /// Runs one or more statements and returns the rows of the last one.

@@ -77,30 +77,28 @@ impl Session {
         self.plan_statement(&parsed.statement, &tables, &parsed.source).await
     }
 
-    fn plan_statement<'a>(
-        &'a self,
-        statement: &'a Statement,
-        tables: &'a StatementTables,
-        source: &'a Arc<Source>,
-    ) -> futures::future::BoxFuture<'a, Result<Planned>> {
-        Box::pin(async move {
-            match statement {
-                Statement::Query(ast) | Statement::Insert(ast) => {
-                    plan_ast(PlannedStatement::Statement(ast.clone()), tables, source).await
-                }
-                Statement::Copy(copy) => self.plan_copy(copy, tables, source).await,
-                Statement::Explain(explain) => {
-                    let inner = match &explain.statement {
-                        Statement::Query(ast) | Statement::Insert(ast) => PlannedStatement::Statement(ast.clone()),
-                        Statement::Copy(copy) => self.copy_statement(copy)?,
-                        _ => return Err(Error::statement("this statement has no plan to explain")),
-                    };
-                    let explain = ExplainStatement { options: explain.options.clone(), statement: Box::new(inner) };
-                    plan_ast(PlannedStatement::Explain(explain), tables, source).await
-                }
-                _ => Err(Error::statement("this statement has no plan")),
+    async fn plan_statement(
+        &self,
+        statement: &Statement,
+        tables: &StatementTables,
+        source: &Arc<Source>,
+    ) -> Result<Planned> {
+        match statement {
+            Statement::Query(ast) | Statement::Insert(ast) => {
+                plan_ast(PlannedStatement::Statement(ast.clone()), tables, source).await
             }
-        })
+            Statement::Copy(copy) => self.plan_copy(copy, tables, source).await,
+            Statement::Explain(explain) => {
+                let inner = match &explain.statement {
+                    Statement::Query(ast) | Statement::Insert(ast) => PlannedStatement::Statement(ast.clone()),
+                    Statement::Copy(copy) => self.copy_statement(copy)?,
+                    _ => return Err(Error::statement("this statement has no plan to explain")),
+                };
+                let explain = ExplainStatement { options: explain.options.clone(), statement: Box::new(inner) };
+                plan_ast(PlannedStatement::Explain(explain), tables, source).await
+            }
+            _ => Err(Error::statement("this statement has no plan")),
+        }
     }
 
     /// The plan of a query over this session's tables.

@@ -15,7 +15,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use datafusion::sql::parser::{CopyToSource, Statement as PlannedStatement};
 use parking_lot::Mutex;
-use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visitor};
 use sqlparser::tokenizer::Span;
 
 use super::Session;
@@ -30,6 +30,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::parser;
 use crate::sql::rewrite::ColumnSpellings;
 use crate::sql::source::Source;
+use crate::sql::visit::visit;
 use crate::storage::StorageCaches;
 use crate::storage::kind::format_at;
 use crate::storage::listing::discover;
@@ -370,13 +371,13 @@ impl Places {
     fn collect(&mut self, statement: &PlannedStatement) {
         match statement {
             PlannedStatement::Statement(ast) => {
-                let _ = ast.visit(self);
+                let _ = visit(ast.as_ref(), self);
             }
             PlannedStatement::Explain(explain) => self.collect(&explain.statement),
             PlannedStatement::CopyTo(copy) => match &copy.source {
                 CopyToSource::Relation(name) => self.add(name, false),
                 CopyToSource::Query(query) => {
-                    let _ = query.visit(self);
+                    let _ = visit(query.as_ref(), self);
                 }
             },
             _ => {}

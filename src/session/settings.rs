@@ -106,7 +106,9 @@ impl Session {
                     variable: key.clone(),
                     value: value.to_string(),
                 }));
-                self.context().execute_logical_plan(plan).await?;
+                self.context().execute_logical_plan(plan).await.map_err(|error| {
+                    Error::statement(format!("\"{value}\" is not a value of {key}: {}", Error::from(error)))
+                })?;
             }
             _ => {
                 self.check_known(&key)?;

@@ -8,3 +8,4 @@ pub mod splitter;
 pub mod statement;
 pub mod types;
 pub mod variables;
+pub(crate) mod visit;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::dialect::Dialect;
-use super::source::{LineIndex, Source, Span};
+use super::source::{Source, Span};
 use crate::error::{Error, Result};
 
 /// What a piece of a script is.
@@ -163,6 +163,7 @@ fn split_stretch(source: &Arc<Source>, dialect: Dialect, stretch: Range<usize>) 
     let mut tokens = Vec::new();
     let outcome = Tokenizer::new(dialect.tokens(), text).tokenize_with_location_into_buf(&mut tokens);
     let offsets = TokenOffsets::new(text, &tokens);
+    let read_up_to = token_ranges(text, &tokens).last().map_or(0, |range| range.end);
 
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -192,8 +193,8 @@ fn split_stretch(source: &Arc<Source>, dialect: Dialect, stretch: Range<usize>) 
         Ok(()) if start < text.len() => push(start..text.len(), body, PieceKind::LastStatement, None),
         Ok(()) => {}
         Err(error) => {
-            // The tokenizer names the place where the open string begins; what precedes it is part of the same piece.
-            let open_at = LineIndex::new(text).offset(text, error.location).clamp(start, text.len());
+            // What is open begins behind the last token that could be read; the tokenizer itself names the end for comments.
+            let open_at = read_up_to.max(start);
             let message = lower_first(&error.message);
             push(start..text.len(), Some(open_at..text.len()), PieceKind::Unfinished, Some(message));
         }
@@ -295,6 +296,15 @@ mod tests {
         let error = pieces[1].check_finished().unwrap_err();
         let start = error.position().unwrap().span.start;
         assert_eq!((start.line, start.column), (2, 8));
+    }
+
+    #[test]
+    fn an_open_comment_is_named_at_its_start() {
+        let source = Source::new("t", "select 1;\n select 2 /* abc;\n\n");
+        let pieces = split(&source, Dialect::Ansi);
+        let error = pieces[1].check_finished().unwrap_err();
+        let start = error.position().unwrap().span.start;
+        assert_eq!((start.line, start.column), (2, 11));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `information_schema.tables`, `views` and `columns`.
+//! `information_schema.schemata`, `tables`, `views` and `columns`.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,16 @@ use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableNa
 use crate::catalog::provider::columns_of;
 use crate::error::Result;
 use crate::sql::types::display_name;
+
+pub(super) const SCHEMATA: &[ColumnOf] = &[
+    Text("catalog_name"),
+    Text("schema_name"),
+    NullableText("schema_owner"),
+    NullableText("default_character_set_catalog"),
+    NullableText("default_character_set_schema"),
+    NullableText("default_character_set_name"),
+    NullableText("sql_path"),
+];
 
 pub(super) const TABLES: &[ColumnOf] =
     &[Text("table_catalog"), Text("table_schema"), Text("table_name"), Text("table_type")];
@@ -60,6 +70,17 @@ pub(super) async fn all(sources: &Sources) -> Result<Vec<Relation>> {
 /// The three cells that name a table.
 pub(super) fn qualified(name: &TableName) -> [Cell; 3] {
     [CATALOG.into(), name.database.as_str().into(), name.name.as_str().into()]
+}
+
+pub(super) async fn schemata(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let mut names: BTreeSet<String> =
+        sources.metastore.databases().await?.into_iter().map(|database| database.name).collect();
+    names.insert(INFORMATION_SCHEMA.to_string());
+    let unknown = std::iter::repeat_n(Cell::Null, SCHEMATA.len() - 2);
+    Ok(names
+        .into_iter()
+        .map(|name| [CATALOG.into(), name.into()].into_iter().chain(unknown.clone()).collect())
+        .collect())
 }
 
 pub(super) async fn tables(sources: &Sources) -> Result<Vec<Vec<Cell>>> {

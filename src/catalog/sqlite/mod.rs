@@ -62,6 +62,7 @@ impl SqliteMetastore {
     /// A file that is damaged, read-only, of a newer version of Ostrich or no catalog at all is an error of kind
     /// `Storage`, and stays as it is.
     pub fn open(dir: &Path) -> Result<Self> {
+        refuse_other_folder(dir)?;
         let folder = Folder::open(dir)?;
         let file = folder.path().join(FILE_NAME);
         let connection = file::open(&file)?;
@@ -106,6 +107,24 @@ impl SqliteMetastore {
             Failure::Sqlite(error) => file::storage_error(&self.file, &error),
             Failure::Refused(error) => error,
         })
+    }
+}
+
+/// A folder with other things in it was named by mistake more likely than not: a catalog is not put among them. Hidden files do not
+/// count; they come from the system or from Git.
+fn refuse_other_folder(dir: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(()) };
+    let first = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .find(|name| !name.starts_with('.'));
+    match first {
+        // Looked for last: another process may be making the catalog.
+        Some(other) if !dir.join(FILE_NAME).exists() => {
+            Err(Error::usage(format!("{} is no catalog: it has no {FILE_NAME}, but {other}", dir.display()))
+                .help("give a new or empty folder to --catalog, or that of a catalog; data is registered with --data"))
+        }
+        _ => Ok(()),
     }
 }
 

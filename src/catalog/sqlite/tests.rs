@@ -44,15 +44,19 @@ async fn what_is_stored_is_there_at_the_next_opening() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_is_made_and_other_files_are_left_alone() {
+async fn a_missing_folder_is_made_and_one_with_other_files_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let deep = dir.path().join("a/b");
     SqliteMetastore::open(&deep).unwrap();
     assert!(deep.join(FILE_NAME).is_file());
 
     fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-    SqliteMetastore::open(dir.path()).unwrap();
+    SqliteMetastore::open(dir.path()).unwrap_err();
+    assert!(!file(&dir).exists());
     assert_eq!(fs::read_to_string(dir.path().join("notes.txt")).unwrap(), "mine");
+    // Beside a catalog other files are nobody's business.
+    fs::write(deep.join("notes.txt"), "mine").unwrap();
+    SqliteMetastore::open(&deep).unwrap();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::sql::splitter::Piece;
 /// Shows it.
 pub(super) struct Print;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Print {
     fn names(&self) -> &'static [&'static str] {
         &["\\p", "\\print"]
@@ -34,7 +34,7 @@ impl MetaCommand for Print {
 /// Forgets what was typed so far.
 pub(super) struct Reset;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Reset {
     fn names(&self) -> &'static [&'static str] {
         &["\\r", "\\reset"]

@@ -11,7 +11,7 @@ use crate::sql::statement::Statement;
 /// Changes the current database, as USE does, or names it.
 pub(super) struct Connect;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Connect {
     fn names(&self) -> &'static [&'static str] {
         &["\\c", "\\connect"]

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Lists databases.
 pub(super) struct Databases;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Databases {
     fn names(&self) -> &'static [&'static str] {
         &["\\l", "\\dn", ".databases"]

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Opens it in the user's editor and then runs what was saved.
 pub(super) struct Edit;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Edit {
     fn names(&self) -> &'static [&'static str] {
         &["\\e", "\\edit"]

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Runs it, and sends the result to a file or program if one is named.
 pub(super) struct Execute;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Execute {
     fn names(&self) -> &'static [&'static str] {
         &["\\g"]
@@ -41,7 +41,7 @@ impl MetaCommand for Execute {
 /// Runs it with one line a column.
 pub(super) struct ExecuteVertically;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for ExecuteVertically {
     fn names(&self) -> &'static [&'static str] {
         &["\\gx", "\\G"]

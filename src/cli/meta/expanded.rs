@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Shows rows one line a column in place of a table.
 pub(super) struct Vertical;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Vertical {
     fn names(&self) -> &'static [&'static str] {
         &["\\x"]

@@ -11,7 +11,7 @@ use crate::sql::source::Source;
 /// Runs EXPLAIN on it.
 pub(super) struct Explain;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Explain {
     fn names(&self) -> &'static [&'static str] {
         &["\\explain"]

@@ -12,7 +12,7 @@ use crate::session::Function;
 /// Lists functions, or tells about one.
 pub(super) struct Functions;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Functions {
     fn names(&self) -> &'static [&'static str] {
         &["\\df"]

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Lists all commands, or tells about one.
 pub(super) struct Help;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Help {
     fn names(&self) -> &'static [&'static str] {
         &["\\?", "\\h", "help", ".help", "!help"]

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Shows the history, or saves it.
 pub(super) struct ShowHistory;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for ShowHistory {
     fn names(&self) -> &'static [&'static str] {
         &["\\s"]

@@ -16,7 +16,7 @@ const DEPTH: usize = 32;
 /// Runs the statements and commands of a file.
 pub(super) struct Include;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Include {
     fn names(&self) -> &'static [&'static str] {
         &["\\i", "\\include", "source", ".read", "!run"]
@@ -46,7 +46,7 @@ impl MetaCommand for Include {
 /// The same, for files beside the script.
 pub(super) struct IncludeRelative;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for IncludeRelative {
     fn names(&self) -> &'static [&'static str] {
         &["\\ir", "\\include_relative"]

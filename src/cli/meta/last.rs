@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// Shows its time, rows, bytes, memory and notes.
 pub(super) struct Last;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Last {
     fn names(&self) -> &'static [&'static str] {
         &["\\last"]

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 pub(super) use self::arguments::expand_home;
 use self::arguments::{Argument, Arguments};
@@ -48,7 +48,7 @@ use crate::sql::splitter::{Piece, PieceKind};
 use crate::sql::statement::{ParsedStatement, Statement};
 
 /// A command to the shell.
-#[async_trait]
+#[async_trait(?Send)]
 pub(super) trait MetaCommand: Send + Sync {
     /// What it is called; the usual name comes first. Names that begin with neither `\`, `.` nor `!` are words that are
     /// also understood: `quit`.
@@ -189,7 +189,7 @@ impl MetaCommands for Meta {
         is_word_command(piece)
     }
 
-    fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> BoxFuture<'a, Result<Ended>> {
+    fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> LocalBoxFuture<'a, Result<Ended>> {
         Box::pin(async move {
             let written = Written::read(piece);
             let Some((command, name)) = find(written.name) else {

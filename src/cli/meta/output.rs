@@ -13,7 +13,7 @@ use crate::error::Result;
 /// Sends all results from now on to a file or program, or back to the screen.
 pub(super) struct Output;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Output {
     fn names(&self) -> &'static [&'static str] {
         &["\\o", "\\out", ".output"]

@@ -109,7 +109,7 @@ pub(in crate::cli) const OPTIONS: &[DisplayOption] = &[
     },
 ];
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Pset {
     fn names(&self) -> &'static [&'static str] {
         &["\\pset"]
@@ -159,7 +159,7 @@ impl MetaCommand for Pset {
 /// `\pset format` by the name of others.
 pub(super) struct Mode;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Mode {
     fn names(&self) -> &'static [&'static str] {
         &[".mode"]

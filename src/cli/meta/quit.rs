@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Leaves the shell; in a script, the script.
 pub(super) struct Quit;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Quit {
     fn names(&self) -> &'static [&'static str] {
         &["\\q", "quit", "exit", ".quit", ".exit", "!quit", "!q"]

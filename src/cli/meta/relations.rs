@@ -13,7 +13,7 @@ use crate::names::nearest;
 /// Lists tables and views, or tells about one.
 pub(super) struct Describe;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Describe {
     fn names(&self) -> &'static [&'static str] {
         &["\\d", "\\d+"]
@@ -47,7 +47,7 @@ impl MetaCommand for Describe {
 /// Lists tables.
 pub(super) struct Tables;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Tables {
     fn names(&self) -> &'static [&'static str] {
         &["\\dt", "\\dt+", ".tables"]
@@ -79,7 +79,7 @@ impl MetaCommand for Tables {
 /// Lists views.
 pub(super) struct Views;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Views {
     fn names(&self) -> &'static [&'static str] {
         &["\\dv", "\\dv+"]

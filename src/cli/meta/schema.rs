@@ -11,7 +11,7 @@ use crate::sql::statement::{Show, Statement};
 /// Shows the CREATE statement of a table or view, or of all.
 pub(super) struct Schema;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Schema {
     fn names(&self) -> &'static [&'static str] {
         &[".schema", "\\sv"]

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Runs a command of the system.
 pub(super) struct System;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for System {
     fn names(&self) -> &'static [&'static str] {
         &["\\!", ".shell", ".system", "!sh"]

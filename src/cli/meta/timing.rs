@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Shows the time of each statement, or stops doing so.
 pub(super) struct Timing;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Timing {
     fn names(&self) -> &'static [&'static str] {
         &["\\timing", ".timer"]

@@ -10,7 +10,7 @@ use crate::names::nearest;
 /// Defines a variable, or lists them.
 pub(super) struct Set;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Set {
     fn names(&self) -> &'static [&'static str] {
         &["\\set"]
@@ -54,7 +54,7 @@ impl MetaCommand for Set {
 /// Removes a variable.
 pub(super) struct Unset;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Unset {
     fn names(&self) -> &'static [&'static str] {
         &["\\unset"]

@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Runs it again and again until Ctrl-C.
 pub(super) struct Watch;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl MetaCommand for Watch {
     fn names(&self) -> &'static [&'static str] {
         &["\\watch"]

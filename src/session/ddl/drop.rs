@@ -43,6 +43,9 @@ impl Session {
     /// Deletes the files of a managed table that the catalog no longer names. Those of others stay.
     pub(super) fn delete_files_of(&self, relation: &Relation) -> Result<()> {
         let Relation::Table(table) = relation else { return Ok(()) };
+        if self.check_only {
+            return Ok(());
+        }
         if table.kind != TableKind::Managed {
             return Ok(());
         }

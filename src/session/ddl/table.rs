@@ -1,24 +1,32 @@
 //! CREATE TABLE, CREATE EXTERNAL TABLE, CREATE TABLE … AS.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use crate::catalog::IfExists;
 use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
 use crate::error::{Error, Result};
 use crate::session::plan::Planned;
 use crate::session::resolve::fold;
+use crate::session::unfinished::Unfinished;
 use crate::session::{Outcome, Session};
 use crate::sql::statement::{ColumnDefinition, CreateTable, ParsedStatement};
 use crate::sql::types;
 use crate::storage::kind::is_empty;
 use crate::storage::location::Location;
 use crate::storage::table::TableSpec;
+
+/// A table to be made of a query's rows.
+struct TableOfQuery {
+    table: Table,
+    plan: LogicalPlan,
+    state: SessionState,
+}
 
 impl Session {
     pub(in crate::session) async fn create_table(
@@ -50,17 +58,19 @@ impl Session {
         }
     }
 
-    /// Resolves names, types and files without making the table.
+    /// Resolves names, types and files without making the table's files; the table itself is made in a session that only checks.
     pub(in crate::session) async fn check_create_table(
         &self,
         create: &CreateTable,
         parsed: &ParsedStatement,
     ) -> Result<()> {
         let name = self.table_name(&create.name)?;
-        match &create.query {
-            Some(query) => self.plan_query(query, &parsed.source).await.map(|_| ()),
-            None => self.declared_table(create, name, parsed).await.map(|_| ()),
-        }
+        self.require_database(&name).await?;
+        let table = match &create.query {
+            Some(query) => self.table_of_query(create, query, name, parsed).await?.table,
+            None => self.declared_table(create, name, parsed).await?,
+        };
+        if self.check_only { self.keep_table(table, create).await } else { Ok(()) }
     }
 
     /// Puts a table into the catalog, in the place of an older one if the statement says so, whose files then go.
@@ -180,14 +190,14 @@ impl Session {
         self.tables.format_at(&self.context.state(), &location).await
     }
 
-    /// Writes the rows of a query to new files, and only then makes the table. If anything fails, the files go.
-    async fn create_table_as(
+    /// The table that CREATE TABLE … AS makes, and the plan of its rows.
+    async fn table_of_query(
         &self,
         create: &CreateTable,
         query: &sqlparser::ast::Query,
         name: TableName,
         parsed: &ParsedStatement,
-    ) -> Result<Outcome> {
+    ) -> Result<TableOfQuery> {
         if !create.columns.is_empty() {
             return Err(Error::statement("CREATE TABLE … AS takes the types of its columns from the query")
                 .help("CREATE TABLE t (a, b) AS … names them; CAST(c AS INT) gives another type"));
@@ -214,7 +224,18 @@ impl Session {
         for constraint in &create.constraints {
             self.add_constraint(&mut table, constraint, parsed).await?;
         }
+        Ok(TableOfQuery { table, plan, state })
+    }
 
+    /// Writes the rows of a query to new files, and only then makes the table. If anything fails, the files go.
+    async fn create_table_as(
+        &self,
+        create: &CreateTable,
+        query: &sqlparser::ast::Query,
+        name: TableName,
+        parsed: &ParsedStatement,
+    ) -> Result<Outcome> {
+        let TableOfQuery { table, plan, state } = self.table_of_query(create, query, name, parsed).await?;
         let location = Location::parse(&table.location, &self.base)?;
         self.require_empty(&location, &table).await?;
         let open = self.tables.open(&self.context.state(), &table).await?;
@@ -271,30 +292,6 @@ impl Session {
     /// What a user wrote as a place, from where relative paths start.
     pub(in crate::session) fn location(&self, text: &str) -> Result<Location> {
         Location::parse(text, &self.base)
-    }
-}
-
-/// Deletes files of a write that did not come to its end: on error, on cancellation, on a panic.
-struct Unfinished {
-    folder: Option<PathBuf>,
-}
-
-impl Unfinished {
-    fn new(location: &Location) -> Self {
-        Unfinished { folder: location.local_root() }
-    }
-
-    fn keep(mut self) {
-        self.folder = None;
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            // Nothing was there before, so all that is there now is ours; if it cannot be deleted, the statement's own error matters more.
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 

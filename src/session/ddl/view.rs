@@ -1,5 +1,7 @@
 //! CREATE VIEW.
 
+use std::collections::HashSet;
+
 use datafusion::sql::parser::Statement as PlannedStatement;
 
 use crate::catalog::model::{Relation, TableName, View};
@@ -7,6 +9,7 @@ use crate::catalog::{CATALOG, IfExists};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::fold;
+use crate::sql::parser;
 use crate::sql::statement::{CreateView, ParsedStatement};
 
 impl Session {
@@ -30,15 +33,32 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a query names a table or view itself, not through another view.
-    fn reads(&self, query: &sqlparser::ast::Query, name: &TableName) -> Result<bool> {
+    /// The tables and views that a query names; names without a database mean those of `database`.
+    fn names_in(&self, query: &sqlparser::ast::Query, database: &str) -> Result<Vec<TableName>> {
         let ast = sqlparser::ast::Statement::Query(Box::new(query.clone()));
         let references = self.context.state().resolve_table_references(&PlannedStatement::Statement(Box::new(ast)))?;
-        let database = self.database();
-        Ok(references.into_iter().any(|reference| {
-            let resolved = reference.resolve(CATALOG, &database);
-            *resolved.schema == *name.database && *resolved.table == *name.name
-        }))
+        let resolved = references.into_iter().map(|reference| reference.resolve(CATALOG, database));
+        Ok(resolved.map(|name| TableName::new(name.schema.as_ref(), name.table.as_ref())).collect())
+    }
+
+    /// Whether a query reads a view, itself or through other views.
+    async fn reads(&self, query: &sqlparser::ast::Query, view: &TableName) -> Result<bool> {
+        let mut open = self.names_in(query, &self.database())?;
+        let mut seen = HashSet::new();
+        while let Some(name) = open.pop() {
+            if name == *view {
+                return Ok(true);
+            }
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let Some(Relation::View(inner)) = self.metastore.relation(&name).await? else { continue };
+            let statement = parser::parse_query(&inner.sql, inner.dialect.parse()?, &name.to_string())?;
+            if let sqlparser::ast::Statement::Query(inner_query) = statement.as_ref() {
+                open.extend(self.names_in(inner_query, &inner.database)?);
+            }
+        }
+        Ok(false)
     }
 
     /// A view whose query cannot be planned is not made.
@@ -48,7 +68,7 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<()> {
         let name = self.table_name(&create.name)?;
-        if self.reads(&create.query, &name)? {
+        if self.reads(&create.query, &name).await? {
             return Err(Error::statement(format!("view {name} would read itself")));
         }
         let planned = self.plan_query(&create.query, &parsed.source).await?;
@@ -59,7 +79,7 @@ impl Session {
                 create.columns.len()
             )));
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let names: Vec<String> = match create.columns.is_empty() {
             true => planned.names,
             false => create.columns.iter().map(fold).collect(),

@@ -12,14 +12,9 @@ use crate::sql::source::Source;
 /// `tokens` are those of the statement; they tell how long the offending one is and whether it looks like a misspelt keyword.
 pub(super) fn convert(error: ParserError, source: &Arc<Source>, statement: Span, tokens: &[TokenWithSpan]) -> Error {
     let message = match error {
-        ParserError::RecursionLimitExceeded => {
-            return Error::statement(format!(
-                "this statement nests deeper than {} levels of parentheses, subqueries or operators",
-                super::NESTING_LIMIT
-            ))
-            .at(source, statement)
-            .help("split it with WITH, or into several statements");
-        }
+        // The parser tries another reading when it meets its limit, and then complains of something else.
+        _ if nesting(tokens) > super::NESTING_LIMIT => return nests_too_deep(source, statement),
+        ParserError::RecursionLimitExceeded => return nests_too_deep(source, statement),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
     };
     let (message, location) = split_location(&message);
@@ -37,6 +32,38 @@ pub(super) fn convert(error: ParserError, source: &Arc<Source>, statement: Span,
         Some(keyword) => error.help(format!("did you mean {keyword}?")),
         None => error,
     }
+}
+
+fn nests_too_deep(source: &Arc<Source>, statement: Span) -> Error {
+    Error::statement(format!(
+        "this statement nests deeper than {} levels of parentheses, subqueries or operators",
+        super::NESTING_LIMIT
+    ))
+    .at(source, statement)
+    .help("split it with WITH, or into several statements")
+}
+
+/// How deep parentheses, CASE and signs in front of an expression nest.
+fn nesting(tokens: &[TokenWithSpan]) -> usize {
+    let is_word = |token: &Token, text: &str| matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text));
+    let (mut open, mut signs, mut deepest) = (0_usize, 0_usize, 0_usize);
+    for token in tokens.iter().map(|token| &token.token) {
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket => open += 1,
+            Token::RParen | Token::RBracket => open = open.saturating_sub(1),
+            word if is_word(word, "CASE") => open += 1,
+            word if is_word(word, "END") => open = open.saturating_sub(1),
+            _ => {}
+        }
+        signs = match token {
+            Token::Minus | Token::Plus | Token::Tilde | Token::LParen => signs + 1,
+            word if is_word(word, "NOT") => signs + 1,
+            _ => 0,
+        };
+        deepest = deepest.max(open).max(signs);
+    }
+    deepest
 }
 
 /// sqlparser puts the place at the end of its message.

@@ -14,6 +14,7 @@ use crate::sql::rewrite;
 use crate::sql::source::Source;
 use crate::sql::statement::{CopySource, Describe, Statement};
 use crate::sql::variables::{Variables, with_span};
+use crate::sql::visit::visit_mut;
 
 /// Whether a query comes next.
 pub(super) fn begins(parser: &Parser) -> bool {
@@ -85,7 +86,7 @@ pub(super) fn finish(statement: &mut Statement, variables: &Variables, source: &
 }
 
 fn finish_part(part: &mut impl VisitMut, variables: &Variables, source: &Arc<Source>) -> Result<()> {
-    if let ControlFlow::Break(error) = part.visit(&mut Binder { variables, source }) {
+    if let ControlFlow::Break(error) = visit_mut(part, &mut Binder { variables, source }) {
         return Err(error);
     }
     rewrite::to_datafusion(part, source)

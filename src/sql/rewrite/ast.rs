@@ -10,6 +10,8 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
+use crate::sql::visit::visit_mut;
+
 /// What a name means: unquoted ones are the same in any case.
 pub(super) fn folded(name: &Ident) -> String {
     match name.quote_style {
@@ -204,7 +206,7 @@ pub(super) fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstra
 /// Calls `step` with every expression of `part`, children first, but not with those of the queries inside it: names there
 /// have another scope.
 pub(super) fn each_expr<E>(part: &mut impl VisitMut, step: impl FnMut(&mut Expr) -> Result<(), E>) -> Result<(), E> {
-    match part.visit(&mut SameScope { depth: 0, step, error: std::marker::PhantomData }) {
+    match visit_mut(part, &mut SameScope { depth: 0, step, error: std::marker::PhantomData }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -7,13 +7,14 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
 
 use super::ast::joined;
+use crate::sql::visit::visit_mut;
 
 /// Shorter chains are left as they are written.
 const LONG: usize = 200;
 
 /// Comes first: the rules walk a statement several times.
 pub(super) fn balance_all(part: &mut impl VisitMut) {
-    let _ = part.visit(&mut Balancer);
+    let _ = visit_mut(part, &mut Balancer);
 }
 
 struct Balancer;

@@ -22,6 +22,7 @@ use sqlparser::tokenizer::Span;
 
 use super::ast::{bare, constraint};
 use super::wildcards::names_in;
+use crate::sql::visit::{visit, visit_mut};
 
 /// How the columns of a statement's tables are spelt, by their lower-case form.
 #[derive(Debug, Default)]
@@ -64,8 +65,8 @@ pub(crate) fn fold_column_case(statement: &mut Statement, spellings: &ColumnSpel
 
 fn fold<T: Visit + VisitMut>(part: &mut T, spellings: &ColumnSpellings) {
     let mut aliases = Aliases::default();
-    let _ = Visit::visit(part, &mut aliases);
-    let _ = VisitMut::visit(part, &mut Folder { spellings, aliases });
+    let _ = visit(part, &mut aliases);
+    let _ = visit_mut(part, &mut Folder { spellings, aliases });
 }
 
 /// Names that the statement defines itself, in lower case.

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::Schema;
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, VisitorMut};
+
+use crate::sql::visit::visit_mut;
 
 /// The names that a query's result is to have, item by item of its SELECT list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,7 +97,7 @@ fn names_of(select: &mut Select) -> OutputNames {
 
 fn without_casts(expr: &Expr) -> Expr {
     let mut expr = expr.clone();
-    let _ = VisitMut::visit(&mut expr, &mut CastRemover);
+    let _ = visit_mut(&mut expr, &mut CastRemover);
     expr
 }
 

@@ -11,13 +11,14 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Cte, Ident, ObjectName, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, TableWithJoins, Visit,
-    Visitor, With,
+    Cte, Ident, ObjectName, Query, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, TableWithJoins, Visitor,
+    With,
 };
 use sqlparser::tokenizer::Span;
 
 use super::Refusal;
 use super::ast::{bare, folded, is_only_body, no_rows, parenthesize, query_of, same_name, table_of};
+use crate::sql::visit::visit;
 
 pub(super) fn to_datafusion(query: &mut Query) -> Result<(), Refusal> {
     let Some(with) = &mut query.with else { return Ok(()) };
@@ -104,7 +105,7 @@ fn strip_parentheses(query: &mut Query) {
 
 /// Where a part of a query reads the table `name`.
 fn reads(part: &SetExpr, name: &Ident) -> Option<Span> {
-    match part.visit(&mut Reads { name }) {
+    match visit(part, &mut Reads { name }) {
         ControlFlow::Break(span) => Some(span),
         ControlFlow::Continue(()) => None,
     }

@@ -7,12 +7,11 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Ident, Insert, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values, VisitMut, VisitorMut,
-};
+use sqlparser::ast::{Expr, Ident, Insert, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values, VisitorMut};
 
 use super::Refusal;
 use super::ast::{is_only_body, is_word, no_rows, select_of};
+use crate::sql::visit::visit_mut;
 
 pub(super) fn to_datafusion(insert: &mut Insert) -> Result<(), Refusal> {
     let span = insert.insert_token.0.span;
@@ -25,7 +24,7 @@ pub(super) fn to_datafusion(insert: &mut Insert) -> Result<(), Refusal> {
         refuse_default(values)?;
     }
     let mut nested = NestedValues { skip: is_whole };
-    let _ = source.visit(&mut nested);
+    let _ = visit_mut(source, &mut nested);
     Ok(())
 }
 

@@ -50,12 +50,13 @@ pub(crate) use column_names::{OutputNames, remember_names};
 pub(crate) use session_values::fill_in_session_values;
 
 use super::source::Source;
+use super::visit::visit_mut;
 use crate::error::{Error, Result};
 
 /// Rewrites every query inside `part`, however deep.
 pub(crate) fn to_datafusion(part: &mut impl VisitMut, source: &Arc<Source>) -> Result<()> {
     chains::balance_all(part);
-    match part.visit(&mut Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() }) {
+    match visit_mut(part, &mut Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -5,19 +5,21 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{CopyToSource, Statement};
-use sqlparser::ast::{Expr, FunctionArguments, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, FunctionArguments, Value, VisitorMut};
+
+use crate::sql::visit::visit_mut;
 
 /// Puts the session's values in the place of the functions that ask for them.
 pub(crate) fn fill_in_session_values(statement: &mut Statement, database: &str) {
     let mut filler = Filler { database };
     match statement {
         Statement::Statement(ast) => {
-            let _ = VisitMut::visit(ast.as_mut(), &mut filler);
+            let _ = visit_mut(ast.as_mut(), &mut filler);
         }
         Statement::Explain(explain) => fill_in_session_values(&mut explain.statement, database),
         Statement::CopyTo(copy) => {
             if let CopyToSource::Query(query) = &mut copy.source {
-                let _ = VisitMut::visit(query.as_mut(), &mut filler);
+                let _ = visit_mut(query.as_mut(), &mut filler);
             }
         }
         _ => {}

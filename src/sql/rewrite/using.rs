@@ -74,7 +74,6 @@ struct Columns {
     unclear: Option<(Span, String)>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a handful live, and only while one query is read")]
 enum Part {
     /// A column that USING made of two.
     Key(Key),
@@ -85,13 +84,12 @@ enum Part {
 struct Key {
     name: Ident,
     /// `None`: what DataFusion finds under the name is right, but which table it is from is not known here.
-    value: Option<Expr>,
+    value: Option<Box<Expr>>,
 }
 
 /// What a name means on one side of a join.
-#[expect(clippy::large_enum_variant, reason = "a handful live, and only while one query is read")]
 enum Meaning {
-    Known(Expr),
+    Known(Box<Expr>),
     /// One of several tables has it.
     OneOfSeveral,
     /// It is a key that could not be written out.
@@ -123,7 +121,7 @@ impl Columns {
             (None, _) => {}
         }
         match self.parts.as_slice() {
-            [Part::Table { name: Some(table), .. }] => Meaning::Known(column(table, name)),
+            [Part::Table { name: Some(table), .. }] => Meaning::Known(Box::new(column(table, name))),
             _ => Meaning::OneOfSeveral,
         }
     }
@@ -288,13 +286,9 @@ fn in_using(
                 let value = match side {
                     Side::Left => left.clone(),
                     Side::Right => right.clone(),
-                    Side::Both => call("coalesce", vec![left.clone(), right.clone()], span),
+                    Side::Both => Box::new(call("coalesce", vec![left.as_ref().clone(), right.as_ref().clone()], span)),
                 };
-                conditions.push(Expr::BinaryOp {
-                    left: Box::new(left),
-                    op: BinaryOperator::Eq,
-                    right: Box::new(right),
-                });
+                conditions.push(Expr::BinaryOp { left, op: BinaryOperator::Eq, right });
                 Some(value)
             }
             // DataFusion finds the column: exactly one of the tables has it.
@@ -363,9 +357,9 @@ fn expand(options: &WildcardAdditionalOptions, columns: &Columns, items: &mut Ve
     for part in &columns.parts {
         match part {
             Part::Key(key) if left_out.iter().any(|name| same_name(name, &key.name)) => {}
-            Part::Key(Key { value: Some(value), name }) => items.push(match value {
-                Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(value.clone()),
-                _ => SelectItem::ExprWithAlias { expr: value.clone(), alias: name.clone() },
+            Part::Key(Key { value: Some(value), name }) => items.push(match value.as_ref() {
+                Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(value.as_ref().clone()),
+                _ => SelectItem::ExprWithAlias { expr: value.as_ref().clone(), alias: name.clone() },
             }),
             Part::Key(Key { value: None, name }) => return Err(unclear_key(name)),
             Part::Table { name: None, .. } => {
@@ -464,7 +458,7 @@ fn replace_in(part: &mut impl VisitMut, keys: &[&Key], but_not: &[String]) {
 fn value_of(name: &Ident, keys: &[&Key]) -> Option<Expr> {
     let mut found = keys.iter().filter(|key| same_name(&key.name, name));
     let (Some(key), None) = (found.next(), found.next()) else { return None };
-    let mut value = key.value.clone()?;
+    let mut value = key.value.as_deref()?.clone();
     each_expr(&mut value, |expr| {
         if let Expr::CompoundIdentifier(parts) = expr {
             parts.iter_mut().for_each(|part| part.span = name.span);

@@ -48,19 +48,19 @@ impl CsvSerializer {
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|error| Error::statement(format!("a column cannot be written as CSV: {error}")))?;
+        // A column of type NULL and a dictionary's NULL values have no null bitmap of their own.
+        let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
+        let is_valid = |column: usize, row: usize| nulls[column].as_ref().is_none_or(|nulls| nulls.is_valid(row));
         let mut values = vec![String::new(); columns.len()];
         for row in 0..batch.num_rows() {
-            for ((value, formatter), column) in values.iter_mut().zip(&columns).zip(batch.columns()) {
+            for (index, (value, formatter)) in values.iter_mut().zip(&columns).enumerate() {
                 value.clear();
-                if column.is_valid(row) {
+                if is_valid(index, row) {
                     write!(value, "{}", formatter.value(row))
                         .map_err(|_| Error::statement("a value cannot be written as CSV"))?;
                 }
             }
-            let fields = values
-                .iter()
-                .zip(batch.columns())
-                .map(|(value, column)| column.is_valid(row).then_some(value.as_str()));
+            let fields = values.iter().enumerate().map(|(index, value)| is_valid(index, row).then_some(value.as_str()));
             self.record(&mut text, fields, is_alone)?;
         }
         Ok(text)
@@ -256,6 +256,15 @@ mod tests {
         let written =
             text(dialect(Syntax::default(), ""), &[None, Some(""), Some("a,b"), Some("say \"x\""), Some("two\nlines")]);
         assert_eq!(written.unwrap(), "s,n\n,0\n\"\",1\n\"a,b\",2\n\"say \"\"x\"\"\",3\n\"two\nlines\",4\n");
+    }
+
+    #[test]
+    fn a_null_without_a_type_is_a_null() {
+        let nothing = Arc::new(datafusion::arrow::array::NullArray::new(1));
+        let batch =
+            RecordBatch::try_from_iter([("a", nothing as _), ("b", Arc::new(Int64Array::from(vec![1])) as _)]).unwrap();
+        let written = CsvSerializer::new(dialect(Syntax::default(), "")).serialize_rows(&batch, false).unwrap();
+        assert_eq!(written, b",1\n");
     }
 
     #[test]

@@ -1,0 +1,36 @@
+//! Checking a statement without running it.
+//!
+//! Names and types are resolved, and no row is read or written. In a session that only checks ([`super::SessionOptions::check_only`])
+//! what a statement would make, change or drop is made, changed or dropped in the copy of the catalog that such a session has, so
+//! that a script may use its own tables.
+
+use super::Session;
+use crate::error::Result;
+use crate::sql::statement::{ParsedStatement, Statement};
+
+impl Session {
+    /// Resolves names and types of a statement without running it.
+    pub async fn check(&self, parsed: &ParsedStatement) -> Result<()> {
+        let outcome = match &parsed.statement {
+            Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) | Statement::Copy(_) => {
+                self.plan(parsed).await.map(|_| ())
+            }
+            Statement::CreateTable(create) => self.check_create_table(create, parsed).await,
+            Statement::CreateView(create) if !self.check_only => self.check_create_view(create, parsed).await,
+            _ if !self.check_only => Ok(()),
+            Statement::CreateView(create) => self.create_view(create, parsed).await,
+            Statement::CreateDatabase(create) => self.create_database(create).await,
+            Statement::DropDatabase(drop) => self.drop_database(drop).await,
+            Statement::Drop(drop) => self.drop_relations(drop, parsed).await,
+            Statement::AlterTable(alter) => self.alter_table(alter, parsed).await,
+            Statement::Use(name) => self.use_database(name, parsed).await,
+            Statement::Set(set) => {
+                self.set(&set.name, &set.value).await.map_err(|error| error.at(&parsed.source, set.name_span))
+            }
+            Statement::Reset(name) => self.reset(name).await,
+            Statement::Describe(describe) => self.describe(describe, parsed).await.map(|_| ()),
+            Statement::Show(show) => self.show(show, parsed).await.map(|_| ()),
+        };
+        outcome.map_err(|error| error.at(&parsed.source, parsed.span))
+    }
+}
