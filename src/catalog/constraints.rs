@@ -28,18 +28,31 @@ pub struct DeclaredConstraint {
 }
 
 /// What foreign keys need to know of the tables that they reference.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ReferencedTables(BTreeMap<TableName, ReferencedTable>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ReferencedTable {
     columns: Vec<Column>,
     primary_key: Option<Vec<String>>,
+    /// The columns of each declared key.
+    keys: Vec<Vec<String>>,
 }
 
 impl ReferencedTable {
-    fn new(table: &Table, columns: Vec<Column>) -> Self {
-        ReferencedTable { columns, primary_key: primary_key(&table.constraints).map(|key| key.kind.columns().to_vec()) }
+    fn new(constraints: &[Constraint], columns: Vec<Column>) -> Self {
+        let primary_key = primary_key(constraints).map(|key| key.kind.columns().to_vec());
+        let keys = constraints.iter().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::PrimaryKey { columns } | ConstraintKind::Unique { columns } => Some(columns.clone()),
+            ConstraintKind::ForeignKey { .. } | ConstraintKind::NotNull { .. } => None,
+        });
+        ReferencedTable { columns, primary_key, keys: keys.collect() }
+    }
+
+    /// Whether a key was declared of exactly these columns, in any order.
+    fn has_key(&self, columns: &[String]) -> bool {
+        let columns: BTreeSet<&String> = columns.iter().collect();
+        self.keys.iter().any(|key| key.iter().collect::<BTreeSet<_>>() == columns)
     }
 }
 
@@ -60,7 +73,7 @@ pub async fn referenced_tables(
         match metastore.relation(references).await? {
             Some(Relation::Table(table)) => {
                 let columns = columns_of(&table, resolver).await?;
-                tables.insert(references.clone(), ReferencedTable::new(&table, columns));
+                tables.insert(references.clone(), ReferencedTable::new(&table.constraints, columns));
             }
             Some(Relation::View(_)) => {
                 return Err(Error::statement(format!("{references} is a view: a foreign key references a table")));
@@ -105,14 +118,22 @@ pub fn declare(
 pub fn drop_constraint(table: &mut Table, name: &str) -> Result<Constraint> {
     match table.constraints.iter().position(|constraint| constraint.name == name) {
         Some(position) => Ok(table.constraints.remove(position)),
-        None => {
-            let error = Error::statement(format!("no constraint \"{name}\" on {}", table.name));
-            let names = table.constraints.iter().map(|constraint| constraint.name.as_str());
-            Err(match nearest(name, names) {
-                Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
-                None => error,
-            })
-        }
+        None => Err(no_constraint(table, name)),
+    }
+}
+
+/// The constraint of a table with this name.
+pub fn find_constraint<'a>(table: &'a Table, name: &str) -> Result<&'a Constraint> {
+    let found = table.constraints.iter().find(|constraint| constraint.name == name);
+    found.ok_or_else(|| no_constraint(table, name))
+}
+
+fn no_constraint(table: &Table, name: &str) -> Error {
+    let error = Error::statement(format!("no constraint \"{name}\" on {}", table.name));
+    let names = table.constraints.iter().map(|constraint| constraint.name.as_str());
+    match nearest(name, names) {
+        Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
+        None => error,
     }
 }
 
@@ -148,10 +169,7 @@ fn checked(
         ConstraintKind::ForeignKey { columns: ref names, ref references, ref referenced_columns } => {
             let itself;
             let referenced = if *references == table.name {
-                itself = ReferencedTable {
-                    columns: columns.to_vec(),
-                    primary_key: primary_key(earlier).map(|key| key.kind.columns().to_vec()),
-                };
+                itself = ReferencedTable::new(earlier, columns.to_vec());
                 &itself
             } else {
                 others.0.get(references).ok_or_else(|| Error::statement(format!("no table {references}")))?
@@ -184,6 +202,14 @@ fn checked(
                         display_name(&other.data_type),
                     )));
                 }
+            }
+            if !referenced.has_key(&referenced_columns) {
+                let columns: Vec<_> = referenced_columns.iter().map(|name| quote_identifier(name)).collect();
+                let columns = columns.join(", ");
+                return Err(Error::statement(format!(
+                    "({columns}) is no declared key of {references}: a foreign key references a PRIMARY KEY or UNIQUE"
+                ))
+                .help(format!("ALTER TABLE {} ADD UNIQUE ({columns}) declares it", qualified_name(references))));
             }
             let (columns, references) = (names.clone(), references.clone());
             Ok(ConstraintKind::ForeignKey { columns, references, referenced_columns })

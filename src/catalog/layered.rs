@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::memory::MemoryMetastore;
-use super::model::{Database, Relation, TableName};
+use super::model::{Constraint, Database, Relation, TableName};
 use super::{IfExists, Metastore, TableChange};
 use crate::error::Result;
 
@@ -86,5 +87,27 @@ impl Metastore for LayeredMetastore {
 
     async fn update_table(&self, name: &TableName, change: TableChange) -> Result<()> {
         self.layer_of(name).await?.update_table(name, change).await
+    }
+
+    async fn evidence(&self, table: &TableName) -> Result<Vec<Evidence>> {
+        self.layer_of(table).await?.evidence(table).await
+    }
+
+    async fn evidence_files(&self, table: &TableName, constraint: &str) -> Result<Vec<Vec<FileFingerprint>>> {
+        self.layer_of(table).await?.evidence_files(table, constraint).await
+    }
+
+    async fn store_evidence(
+        &self,
+        table: &TableName,
+        constraint: &Constraint,
+        evidence: &Evidence,
+        files: &[FileSet],
+    ) -> Result<()> {
+        self.layer_of(table).await?.store_evidence(table, constraint, evidence, files).await
+    }
+
+    async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
+        self.layer_of(table).await?.delete_evidence(table, constraint).await
     }
 }

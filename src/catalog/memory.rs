@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::model::{ConstraintKind, DEFAULT_DATABASE, Database, Relation, Table, TableName};
+use super::evidence::{Evidence, FileFingerprint, FileSet};
+use super::model::{Constraint, ConstraintKind, DEFAULT_DATABASE, Database, Relation, Table, TableName};
 use super::{IfExists, Metastore, TableChange, rules, unknown_database, unknown_relation};
 use crate::error::Result;
 
@@ -20,6 +21,15 @@ pub struct MemoryMetastore {
 struct State {
     databases: BTreeMap<String, Database>,
     relations: BTreeMap<TableName, Relation>,
+    /// By table.
+    evidence: BTreeMap<TableName, Vec<Kept>>,
+}
+
+/// Evidence with the files that it was found on.
+#[derive(Debug, Clone)]
+struct Kept {
+    evidence: Evidence,
+    files: Vec<FileSet>,
 }
 
 impl Default for MemoryMetastore {
@@ -32,16 +42,18 @@ impl MemoryMetastore {
     /// A catalog with the empty database `default`.
     pub fn new() -> Self {
         let databases = BTreeMap::from([(DEFAULT_DATABASE.to_owned(), Database::new(DEFAULT_DATABASE))]);
-        MemoryMetastore { state: Mutex::new(State { databases, relations: BTreeMap::new() }) }
+        MemoryMetastore {
+            state: Mutex::new(State { databases, relations: BTreeMap::new(), evidence: BTreeMap::new() }),
+        }
     }
 
-    /// A copy of another catalog as it is now, to try changes on.
+    /// A copy of another catalog as it is now, without its evidence, to try changes on.
     ///
     /// # Errors
     ///
     /// Those of reading the other one.
     pub async fn copy_of(other: &dyn Metastore) -> Result<Self> {
-        let mut state = State { databases: BTreeMap::new(), relations: BTreeMap::new() };
+        let mut state = State { databases: BTreeMap::new(), relations: BTreeMap::new(), evidence: BTreeMap::new() };
         for database in other.databases().await? {
             for relation in other.relations(&database.name).await? {
                 state.relations.insert(relation.name().clone(), relation);
@@ -60,6 +72,21 @@ impl MemoryMetastore {
 impl State {
     fn names_in(&self, database: &str) -> Vec<TableName> {
         self.relations.keys().filter(|name| name.database == database).cloned().collect()
+    }
+
+    fn remove(&mut self, name: &TableName) -> Option<Relation> {
+        self.evidence.remove(name);
+        self.relations.remove(name)
+    }
+
+    fn evidence_of<'a>(&'a self, table: &TableName) -> impl Iterator<Item = &'a Kept> {
+        self.evidence.get(table).into_iter().flatten()
+    }
+
+    fn forget(&mut self, table: &TableName, mut is_kept: impl FnMut(&str) -> bool) {
+        if let Some(of_table) = self.evidence.get_mut(table) {
+            of_table.retain(|kept| is_kept(&kept.evidence.constraint));
+        }
     }
 }
 
@@ -101,7 +128,7 @@ impl Metastore for MemoryMetastore {
                 return Err(rules::database_not_empty(name, names.len()));
             }
             state.databases.remove(name);
-            Ok(Some(names.iter().filter_map(|name| state.relations.remove(name)).collect()))
+            Ok(Some(names.iter().filter_map(|name| state.remove(name)).collect()))
         };
         match dropped()? {
             Some(relations) => Ok(relations),
@@ -141,6 +168,7 @@ impl Metastore for MemoryMetastore {
                     IfExists::Replace => rules::check_replacement(existing, relation)?,
                 }
             }
+            state.evidence.remove(name);
             state.relations.insert(name.clone(), relation.clone());
             Ok(Some(true))
         };
@@ -151,7 +179,7 @@ impl Metastore for MemoryMetastore {
     }
 
     async fn drop_relation(&self, name: &TableName) -> Result<Relation> {
-        let dropped = self.state().relations.remove(name);
+        let dropped = self.state().remove(name);
         match dropped {
             Some(relation) => Ok(relation),
             None => Err(unknown_relation(self, name).await),
@@ -170,6 +198,9 @@ impl Metastore for MemoryMetastore {
             }
             if let Some(existing) = state.relations.get(to) {
                 return Err(rules::new_name_taken(existing));
+            }
+            if let Some(evidence) = state.evidence.remove(from) {
+                state.evidence.insert(to.clone(), evidence);
             }
             if let Some(mut relation) = state.relations.remove(from) {
                 match &mut relation {
@@ -202,7 +233,11 @@ impl Metastore for MemoryMetastore {
                     let mut changed = table.clone();
                     change(&mut changed)?;
                     rules::check_updated(name, &changed)?;
-                    *table = changed;
+                    let before = std::mem::replace(table, changed.clone());
+                    state.forget(name, |constraint| {
+                        let of = |table: &Table| table.constraints.iter().find(|c| c.name == constraint).cloned();
+                        of(&before).map(|constraint| constraint.kind) == of(&changed).map(|constraint| constraint.kind)
+                    });
                     Ok(Some(()))
                 }
             }
@@ -211,6 +246,47 @@ impl Metastore for MemoryMetastore {
             Some(()) => Ok(()),
             None => Err(unknown_relation(self, name).await),
         }
+    }
+
+    async fn evidence(&self, table: &TableName) -> Result<Vec<Evidence>> {
+        Ok(self.state().evidence_of(table).map(|kept| kept.evidence.clone()).collect())
+    }
+
+    async fn evidence_files(&self, table: &TableName, constraint: &str) -> Result<Vec<Vec<FileFingerprint>>> {
+        let state = self.state();
+        let kept = state.evidence_of(table).find(|kept| kept.evidence.constraint == constraint);
+        Ok(kept.map_or_else(Vec::new, |kept| kept.files.iter().map(|files| files.files().to_vec()).collect()))
+    }
+
+    async fn store_evidence(
+        &self,
+        table: &TableName,
+        constraint: &Constraint,
+        evidence: &Evidence,
+        files: &[FileSet],
+    ) -> Result<()> {
+        let stored = || {
+            let mut state = self.state();
+            match state.relations.get(table) {
+                None => return Ok(None),
+                Some(Relation::View(_)) => return Err(rules::not_a_table(table)),
+                Some(Relation::Table(found)) => rules::check_evidence(found, constraint, evidence, files)?,
+            }
+            state.forget(table, |other| other != constraint.name);
+            let of_table = state.evidence.entry(table.clone()).or_default();
+            of_table.push(Kept { evidence: evidence.clone(), files: files.to_vec() });
+            of_table.sort_by(|a, b| a.evidence.constraint.cmp(&b.evidence.constraint));
+            Ok(Some(()))
+        };
+        match stored()? {
+            Some(()) => Ok(()),
+            None => Err(unknown_relation(self, table).await),
+        }
+    }
+
+    async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
+        self.state().forget(table, |other| other != constraint);
+        Ok(())
     }
 }
 

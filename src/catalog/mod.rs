@@ -1,6 +1,7 @@
 //! Names to tables: databases, tables, views, constraints and statistics, in memory or in a file.
 
 pub mod constraints;
+pub mod evidence;
 pub mod information_schema;
 pub mod layered;
 pub mod memory;
@@ -18,7 +19,8 @@ use async_trait::async_trait;
 
 use crate::error::{Error, Result};
 use crate::names::nearest;
-use model::{Database, Relation, Table, TableName};
+use evidence::{Evidence, FileFingerprint, FileSet};
+use model::{Constraint, Database, Relation, Table, TableName};
 
 pub use memory::MemoryMetastore;
 pub use provider::{OstrichCatalog, RelationResolver};
@@ -49,8 +51,7 @@ pub type TableChange = Box<dyn FnOnce(&mut Table) -> Result<()> + Send>;
 /// which one was meant ([`unknown_database`], [`unknown_relation`]).
 ///
 /// A foreign key names the table it references. It goes along when that table is renamed, and stays when the table is
-/// dropped: a workflow that drops and makes its tables anew each night would lose it else. Who uses a foreign key must
-/// look whether the table is there.
+/// dropped, which statements refuse to do. Who uses a foreign key must look whether the table is there.
 #[async_trait]
 pub trait Metastore: Send + Sync + Debug {
     /// All databases, by name.
@@ -87,6 +88,26 @@ pub trait Metastore: Send + Sync + Debug {
     /// Reads a table, lets `change` alter it, and stores the outcome, with no other writer in between. An error from
     /// `change` leaves all as it was. `change` must not touch the table's name, nor call the metastore.
     async fn update_table(&self, name: &TableName, change: TableChange) -> Result<()>;
+
+    /// The evidence on a table's constraints, without its lists of files; nothing for an unknown table. Evidence goes with
+    /// its constraint: when that is dropped or declared anew, or its table is dropped or replaced.
+    async fn evidence(&self, table: &TableName) -> Result<Vec<Evidence>>;
+
+    /// The files behind a constraint's evidence, one list for each of its digests; no list if there is no evidence.
+    async fn evidence_files(&self, table: &TableName, constraint: &str) -> Result<Vec<Vec<FileFingerprint>>>;
+
+    /// Stores evidence in the place of older one. `constraint` is what was checked: if the table has it no more, or another
+    /// one of its name, that is an error.
+    async fn store_evidence(
+        &self,
+        table: &TableName,
+        constraint: &Constraint,
+        evidence: &Evidence,
+        files: &[FileSet],
+    ) -> Result<()>;
+
+    /// Forgets the evidence on a constraint, if there is any.
+    async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()>;
 }
 
 /// The error for a database that is not there, with the nearest name that is.

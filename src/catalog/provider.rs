@@ -16,6 +16,7 @@ use datafusion::logical_expr::TableType;
 use futures::executor::block_on;
 
 use super::Metastore;
+use super::evidence::Standing;
 use super::information_schema::InformationSchema;
 use super::model::{Column, Relation, Table, TableName};
 use crate::error::{Error, Result};
@@ -27,6 +28,11 @@ pub trait RelationResolver: Send + Sync + Debug {
 
     /// A name in FROM that is not in the metastore but is a path: `'dir/*.parquet'`. `None`: it is no path after all.
     async fn resolve_path(&self, path: &str) -> Result<Option<Arc<dyn TableProvider>>>;
+
+    /// How far the evidence on a table's constraints goes now, in their order; nothing if this one cannot tell.
+    async fn standings(&self, _table: &Table) -> Result<Vec<Standing>> {
+        Ok(Vec::new())
+    }
 }
 
 /// The columns that a table has now, those from folder names last: the declared ones, or what its files have.
@@ -193,7 +199,7 @@ const DATA_FILES: [&str; 16] = [
 const COMPRESSIONS: [&str; 5] = ["gz", "bz2", "xz", "zst", "zstd"];
 
 /// Whether a name in FROM can only be meant as a path.
-fn looks_like_a_path(name: &str) -> bool {
+pub(crate) fn looks_like_a_path(name: &str) -> bool {
     if name.contains(['/', '*', '?']) {
         return true;
     }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 
-use super::model::{Database, Relation, Table, TableName};
+use super::evidence::{Evidence, FileSet};
+use super::model::{Constraint, Database, Relation, Table, TableName};
 use crate::error::{Error, Result};
 use crate::names::quote_identifier;
 
@@ -59,6 +60,26 @@ pub(super) fn check_updated(before: &TableName, after: &Table) -> Result<()> {
             .help("ALTER TABLE … RENAME TO gives a table another name"));
     }
     check_table(after)
+}
+
+/// Evidence that is about to be stored: the constraint must still be the one that was checked.
+pub(super) fn check_evidence(
+    table: &Table,
+    constraint: &Constraint,
+    evidence: &Evidence,
+    files: &[FileSet],
+) -> Result<()> {
+    let is_there = table.constraints.iter().any(|now| now.name == constraint.name && now.kind == constraint.kind);
+    if !is_there || evidence.constraint != constraint.name {
+        return Err(Error::statement(format!(
+            "constraint \"{}\" of {} was changed or dropped while it was checked",
+            constraint.name, table.name
+        )));
+    }
+    if !files.iter().map(FileSet::digest).eq(evidence.digests.iter().map(String::as_str)) {
+        return Err(Error::statement("evidence must come with the files that it was found on"));
+    }
+    Ok(())
 }
 
 /// Whether `new` may take the place of `old`, under the same name.

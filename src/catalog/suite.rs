@@ -9,6 +9,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use futures::executor::block_on;
 
+use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::model::*;
 use super::{IfExists, Metastore, RelationResolver};
 use crate::error::{Error, ErrorKind};
@@ -43,6 +44,9 @@ macro_rules! metastore_suite {
             renaming_takes_everything_along,
             renaming_needs_a_free_name_and_a_database,
             updates_are_stored_whole_or_not_at_all,
+            evidence_comes_back_as_it_was,
+            evidence_goes_with_what_it_is_about,
+            evidence_is_stored_only_for_what_was_checked,
         );
     };
 }
@@ -499,6 +503,139 @@ pub(super) async fn updates_are_stored_whole_or_not_at_all(store: &dyn Metastore
 
     let of_a_view = store.update_table(&name("v"), Box::new(|_| Ok(()))).await;
     assert_fails(of_a_view, "default.v is a view, not a table", None);
+}
+
+fn files(paths: &[&str]) -> FileSet {
+    let file = |path: &&str| FileFingerprint {
+        path: (*path).into(),
+        size: u64::MAX,
+        modified: -1,
+        tag: path.contains('g').then(|| "\"it's\"".into()),
+    };
+    FileSet::new(paths.iter().map(file).collect())
+}
+
+fn evidence_on(constraint: &str, files: &[FileSet]) -> Evidence {
+    Evidence {
+        constraint: constraint.into(),
+        subject: "größe \"x\"".into(),
+        checked_at: chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
+        violations: 3,
+        digests: files.iter().map(|files| files.digest().to_owned()).collect(),
+    }
+}
+
+/// Stores some evidence on a constraint, and returns it.
+pub(super) async fn store_evidence(store: &dyn Metastore, table: &Table, constraint: &Constraint) -> Evidence {
+    let files = [files(&["größe/a.csv", "b"]), files(&["b"])];
+    let evidence = evidence_on(&constraint.name, &files);
+    store.store_evidence(&table.name, constraint, &evidence, &files).await.unwrap();
+    evidence
+}
+
+async fn evidence_names(store: &dyn Metastore, table: &TableName) -> Vec<String> {
+    store.evidence(table).await.unwrap().into_iter().map(|evidence| evidence.constraint).collect()
+}
+
+pub(super) async fn evidence_comes_back_as_it_was(store: &dyn Metastore) {
+    let table = full_table();
+    create(store, table.clone()).await;
+    assert_eq!(store.evidence(&table.name).await.unwrap(), []);
+    assert_eq!(store.evidence_files(&table.name, "fk").await.unwrap(), Vec::<Vec<FileFingerprint>>::new());
+    let mut stored = Vec::new();
+    for constraint in &table.constraints {
+        stored.push(store_evidence(store, &table, constraint).await);
+    }
+    stored.sort_by(|a, b| a.constraint.cmp(&b.constraint));
+    assert_eq!(store.evidence(&table.name).await.unwrap(), stored);
+    let lists = store.evidence_files(&table.name, "fk").await.unwrap();
+    assert_eq!(lists, [files(&["b", "größe/a.csv"]).files(), files(&["b"]).files()]);
+
+    // Newer evidence takes the place of the older.
+    let none = [files(&[])];
+    let newer = Evidence { violations: 0, ..evidence_on("nn", &none) };
+    store.store_evidence(&table.name, &table.constraints[3], &newer, &none).await.unwrap();
+    let found = store.evidence(&table.name).await.unwrap();
+    assert_eq!(found.iter().find(|evidence| evidence.constraint == "nn"), Some(&newer));
+    assert_eq!(found.len(), 4);
+    assert_eq!(store.evidence_files(&table.name, "nn").await.unwrap(), [vec![]]);
+    // What the others are about is still there.
+    assert_eq!(store.evidence_files(&table.name, "a_key").await.unwrap().len(), 2);
+}
+
+pub(super) async fn evidence_goes_with_what_it_is_about(store: &dyn Metastore) {
+    let table = full_table();
+    create(store, table.clone()).await;
+    for constraint in &table.constraints {
+        store_evidence(store, &table, constraint).await;
+    }
+    let change = async |change: fn(&mut Table)| {
+        let change = move |table: &mut Table| {
+            change(table);
+            Ok(())
+        };
+        store.update_table(&full_table().name, Box::new(change)).await.unwrap();
+    };
+    change(|table| table.comment = None).await;
+    assert_eq!(evidence_names(store, &table.name).await, ["a_key", "fk", "nn", "z comes first"]);
+    change(|table| table.constraints.retain(|constraint| constraint.name != "nn")).await;
+    assert_eq!(evidence_names(store, &table.name).await, ["a_key", "fk", "z comes first"]);
+    // Its trust is not what was checked; its columns are.
+    change(|table| table.constraints[0].rely = true).await;
+    change(|table| table.constraints[1].kind = ConstraintKind::Unique { columns: texts(["Dt"]) }).await;
+    assert_eq!(evidence_names(store, &table.name).await, ["fk", "z comes first"]);
+    // One that comes back is a new one.
+    change(|table| {
+        let dropped = constraint("nn", ConstraintKind::NotNull { columns: texts(["Dt"]) });
+        table.constraints.push(dropped);
+    })
+    .await;
+    assert_eq!(evidence_names(store, &table.name).await, ["fk", "z comes first"]);
+
+    store.delete_evidence(&table.name, "fk").await.unwrap();
+    store.delete_evidence(&table.name, "nothing").await.unwrap();
+    store.delete_evidence(&name("nothing"), "nothing").await.unwrap();
+    assert_eq!(evidence_names(store, &table.name).await, ["z comes first"]);
+
+    store.rename_relation(&table.name, &name("renamed")).await.unwrap();
+    assert_eq!(evidence_names(store, &table.name).await, Vec::<String>::new());
+    assert_eq!(evidence_names(store, &name("renamed")).await, ["z comes first"]);
+    assert_eq!(store.evidence_files(&name("renamed"), "z comes first").await.unwrap().len(), 2);
+
+    let again = Relation::from(full_table().named("renamed"));
+    store.create_relation(&again, IfExists::Replace).await.unwrap();
+    assert_eq!(evidence_names(store, &name("renamed")).await, Vec::<String>::new());
+    store_evidence(store, &full_table().named("renamed"), &full_table().constraints[0]).await;
+    store.drop_relation(&name("renamed")).await.unwrap();
+    create(store, full_table().named("renamed")).await;
+    assert_eq!(evidence_names(store, &name("renamed")).await, Vec::<String>::new());
+}
+
+pub(super) async fn evidence_is_stored_only_for_what_was_checked(store: &dyn Metastore) {
+    let table = full_table();
+    create(store, table.clone()).await;
+    create(store, view("v")).await;
+    let one = [files(&["a"])];
+    let key = &table.constraints[1];
+    let evidence = evidence_on("a_key", &one);
+    let other = Constraint { kind: ConstraintKind::Unique { columns: texts(["it's"]) }, ..key.clone() };
+    let changed = "was changed or dropped while it was checked";
+    let outcome = store.store_evidence(&table.name, &other, &evidence, &one).await;
+    assert!(outcome.unwrap_err().message().ends_with(changed));
+    let gone = Constraint { name: "gone".into(), ..key.clone() };
+    let outcome = store.store_evidence(&table.name, &gone, &evidence_on("gone", &one), &one).await;
+    assert!(outcome.unwrap_err().message().ends_with(changed));
+    assert_fails(
+        store.store_evidence(&name("nothing"), key, &evidence, &one).await,
+        "no table or view \"nothing\" in default",
+        None,
+    );
+    assert_fails(
+        store.store_evidence(&name("v"), key, &evidence, &one).await,
+        "default.v is a view, not a table",
+        None,
+    );
+    assert_eq!(store.evidence(&table.name).await.unwrap(), []);
 }
 
 /// Adds one to the property `count`, `times` times, each in a transaction of its own.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{ColorChoice, CommandFactory};
 use tokio::runtime::Handle;
 
-use super::args::{Arguments, Command, CommonArguments, Script};
+use super::args::{Arguments, Command, CommonArguments, ConstraintsCommand, Script};
 use super::config::Settings;
 use super::meta::Meta;
 use super::output::file::OutputFile;
@@ -34,7 +34,8 @@ pub async fn run(arguments: Arguments, scripts: Vec<Script>, workers: Handle) ->
 
 async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> Result<Ended> {
     let common = &arguments.common;
-    if arguments.command.is_some() && !scripts.is_empty() {
+    let takes_scripts = matches!(arguments.command, None | Some(Command::Explain(_)));
+    if !takes_scripts && !scripts.is_empty() {
         return Err(Error::usage("-e and -f go without a command"));
     }
     match &arguments.command {
@@ -44,7 +45,7 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -
             clap_complete::generate(*shell, &mut Arguments::command(), "ostrich", &mut std::io::stdout());
             return Ok(Ended::Done);
         }
-        Some(Command::Check(_)) | None => {}
+        Some(Command::Check(_) | Command::Constraints(_) | Command::Explain(_) | Command::Profile(_)) | None => {}
     }
     let settings = settings(common)?;
     let signals = Signals::listen()?;
@@ -52,17 +53,38 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -
     if let Some(Command::Check(check)) = &arguments.command {
         return commands::check::run(check, &session, colors(settings.color, std::io::stderr().is_terminal())).await;
     }
+    let explain = match &arguments.command {
+        Some(Command::Explain(explain)) => Some(explain),
+        _ => None,
+    };
+    if explain.is_some() && scripts.is_empty() && std::io::stdin().is_terminal() {
+        return Err(Error::usage("there is nothing to explain").help("-e SQL or -f FILE gives the query"));
+    }
     let interactive = scripts.is_empty() && std::io::stdin().is_terminal();
     let (options, target) = output(common, &settings)?;
-    let mut runner = Runner::new(session, options, signals, target);
+    let mut runner = Runner::new(session, options, signals.clone(), target);
+    if let Some(Command::Constraints(ConstraintsCommand::Check(check))) = &arguments.command {
+        let color = colors(settings.color, std::io::stderr().is_terminal());
+        let ended = commands::constraints::check(check, &mut runner, &signals, color).await?;
+        return Ok(runner.finish(ended));
+    }
     let mut meta = Meta::default();
     if let Some(ended) = run_init_file(common, &settings, &mut runner, &mut meta).await? {
         return Ok(ended);
+    }
+    if let Some(Command::Profile(profile)) = &arguments.command {
+        let ended = commands::profile::run(profile, &mut runner).await;
+        return Ok(runner.finish(ended));
     }
     if interactive {
         return shell::run(runner, meta).await;
     }
     let scripts = if scripts.is_empty() { vec![Script::File("-".to_string())] } else { scripts };
+    if let Some(explain) = explain {
+        let lasting = settings.catalog.is_some();
+        let ended = commands::explain::run(explain, &scripts, &mut runner, &mut meta, lasting).await?;
+        return Ok(runner.finish(ended));
+    }
     let ended = run_scripts(&scripts, &mut runner, &mut meta).await;
     Ok(runner.finish(ended))
 }
@@ -86,7 +108,7 @@ async fn run_scripts(scripts: &[Script], runner: &mut Runner, meta: &mut Meta) -
 }
 
 /// A script's text, and its path if it has one.
-fn read(script: &Script) -> Result<(Arc<Source>, Option<String>)> {
+pub(super) fn read(script: &Script) -> Result<(Arc<Source>, Option<String>)> {
     match script {
         Script::Text(text) => Ok((Source::new("-e", text.as_str()), None)),
         Script::File(path) if path == "-" => {

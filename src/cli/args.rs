@@ -12,6 +12,7 @@ use super::config::{Located, OnError, Settings, parse_memory, parse_timeout};
 use super::output::Format;
 use crate::error::{Error, Result};
 use crate::generate::{self, Suite};
+use crate::profile::Sample;
 use crate::sql::dialect::Dialect;
 
 /// SQL over lake files: Parquet, CSV, JSON and Avro where they lie
@@ -39,6 +40,13 @@ pub struct Arguments {
 pub enum Command {
     /// Parse query files and resolve their names and types; run nothing
     Check(CheckArguments),
+    /// Say what queries need: each join and clause with its verdict, the plan with its rows, and what could be better
+    Explain(ExplainArguments),
+    /// Check declared constraints on the data
+    #[command(subcommand)]
+    Constraints(ConstraintsCommand),
+    /// Show what the rows of tables and files tell: columns, keys, foreign keys
+    Profile(ProfileArguments),
     /// Write test data: the tables of TPC-H or TPC-DS
     Generate(GenerateArguments),
     /// Start a project here: ostrich.toml, queries/, .gitignore
@@ -62,6 +70,24 @@ pub struct ScriptArguments {
     /// Run a file and leave; `-` is standard input; repeatable, in the order given with -e
     #[arg(short, long, value_name = "FILE")]
     pub file: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Queries are explained, also those in INSERT, COPY, CREATE TABLE … AS and CREATE VIEW, and not run (but see --analyze\n\
+                  and --verify). Statements without a query (SET, USE, CREATE EXTERNAL TABLE, ALTER TABLE, …) and CREATE VIEW are run as\n\
+                  those behind them need them, but in a lasting catalog only SET, RESET and USE.\n\
+                  --format text, the default, or json: an object, for several queries a list of them."
+)]
+pub struct ExplainArguments {
+    #[command(flatten)]
+    pub scripts: ScriptArguments,
+    /// Run the queries, and show actual rows and times
+    #[arg(long)]
+    pub analyze: bool,
+    /// Run the queries with pruning and without, and compare their rows; ends with 5 if they differ
+    #[arg(long)]
+    pub verify: bool,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +164,41 @@ pub struct CheckArguments {
     pub files: Vec<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ConstraintsCommand {
+    /// Check constraints on the data, and keep what was found as evidence; exits with 5 if one is violated
+    Check(ConstraintsCheckArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct ConstraintsCheckArguments {
+    /// Tables whose constraints to check [default: all]
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
+    /// Check those of all tables
+    #[arg(long, conflicts_with = "tables")]
+    pub all: bool,
+    /// Check all rows again, also where the files are as they were
+    #[arg(long)]
+    pub full: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProfileArguments {
+    /// Tables, views and files [default: all tables]
+    #[arg(value_name = "TABLE|FILE")]
+    pub tables: Vec<String>,
+    /// Look at the first N rows, or at P% of all; of a sample nothing is proved
+    #[arg(long, value_name = "N|P%", value_parser = |text: &str| text.parse::<Sample>().map_err(in_one_line))]
+    pub sample: Option<Sample>,
+    /// Count distinct values exactly, however many there are
+    #[arg(long, conflicts_with = "sample")]
+    pub exact: bool,
+    /// Print what was found as statements: ALTER TABLE … ADD … VALIDATE
+    #[arg(long)]
+    pub emit_ddl: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct GenerateArguments {
     /// The benchmark whose tables to make
@@ -171,12 +232,21 @@ impl Arguments {
     /// Reads the process's command line; clap prints help and mistakes itself and ends the process (with 2 for a mistake).
     pub fn from_process() -> (Self, Vec<Script>) {
         let matches = Arguments::command().get_matches();
-        let scripts = scripts(&matches);
+        let scripts = scripts_of(&matches);
         match Arguments::from_arg_matches(&matches) {
             Ok(arguments) => (arguments, scripts),
             Err(error) => error.exit(),
         }
     }
+}
+
+/// Those of the command, if it is one that has them.
+fn scripts_of(matches: &ArgMatches) -> Vec<Script> {
+    let mut found = scripts(matches);
+    if let Some(("explain", command)) = matches.subcommand() {
+        found.extend(scripts(command));
+    }
+    found
 }
 
 /// `-e` and `-f` as they were given, mixed.
@@ -268,7 +338,7 @@ mod tests {
 
     fn parse(words: &[&str]) -> (Arguments, Vec<Script>) {
         let matches = Arguments::command().try_get_matches_from(words).unwrap();
-        let scripts = scripts(&matches);
+        let scripts = scripts_of(&matches);
         (Arguments::from_arg_matches(&matches).unwrap(), scripts)
     }
 
@@ -287,6 +357,18 @@ mod tests {
             Script::File("-".into()),
         ];
         assert_eq!(scripts, expected);
+    }
+
+    #[test]
+    fn explain_has_scripts_of_its_own() {
+        let (arguments, scripts) =
+            parse(&["ostrich", "explain", "-f", "b.sql", "-e", "a", "--analyze", "--format", "json"]);
+        assert_eq!(scripts, [Script::File("b.sql".into()), Script::Text("a".into())]);
+        let Some(Command::Explain(explain)) = arguments.command else { panic!("{arguments:?}") };
+        assert!(explain.analyze && !explain.verify);
+        assert_eq!(arguments.common.format, Some(Format::Json));
+        let (text, _) = parse(&["ostrich", "explain", "--format", "text", "-e", "a"]);
+        assert_eq!(text.common.format, Some(Format::Table));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::execution::scan_totals;
 use crate::session::{Outcome, Rows, Session};
 use crate::sql::source::Source;
 use crate::sql::splitter::{Piece, PieceKind};
-use crate::sql::statement::ParsedStatement;
+use crate::sql::statement::{ParsedStatement, Statement, Tune, TuneForm};
 
 /// How statements are run and shown.
 #[derive(Debug, Clone)]
@@ -112,6 +112,8 @@ pub struct Runner {
     results: u64,
     /// What the user was told about how the current statement is run.
     notes: Vec<String>,
+    /// The joins that were not done.
+    dropped: Vec<String>,
 }
 
 /// A statement that was run, and what is known of it.
@@ -120,6 +122,8 @@ pub struct LastRun {
     pub piece: Piece,
     pub stats: StatementStats,
     pub notes: Vec<String>,
+    /// The joins that were not needed and so were not done, a sentence each.
+    pub dropped: Vec<String>,
 }
 
 /// What runs the commands to the shell that a script may hold.
@@ -145,6 +149,7 @@ impl Runner {
             statements: 0,
             results: 0,
             notes: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -221,8 +226,18 @@ impl Runner {
 
     /// Runs a statement, whatever it is, and reports its failure.
     pub async fn run_statement_piece(&mut self, piece: &Piece, file: Option<&str>) -> Ended {
+        self.run_or_tune(piece, None, file).await
+    }
+
+    /// Explains a statement as EXPLAIN TUNE or EXPLAIN RULES in front of it would, and reports its failure. It keeps its places.
+    pub async fn tune_statement_piece(&mut self, piece: &Piece, form: TuneForm) -> Ended {
+        self.run_or_tune(piece, Some(form), None).await
+    }
+
+    async fn run_or_tune(&mut self, piece: &Piece, form: Option<TuneForm>, file: Option<&str>) -> Ended {
         self.statements += 1;
         self.notes.clear();
+        self.dropped.clear();
         let mut stats = StatementStats {
             statement: self.statements,
             file: file.map(str::to_string),
@@ -230,7 +245,7 @@ impl Runner {
             ..StatementStats::default()
         };
         let start = Instant::now();
-        let outcome = self.run_within_limits(piece, file, &mut stats).await;
+        let outcome = self.run_within_limits(piece, form, file, &mut stats).await;
         stats.elapsed_ms = start.elapsed();
         stats.peak_memory_bytes = self.session.peak_memory() as u64;
         if let Some(plan) = self.session.running_plan() {
@@ -258,7 +273,12 @@ impl Runner {
             // If standard error is gone there is no one left to tell.
             let _ = stats.write(&mut std::io::stderr());
         }
-        self.last = Some(LastRun { piece: piece.clone(), stats, notes: std::mem::take(&mut self.notes) });
+        self.last = Some(LastRun {
+            piece: piece.clone(),
+            stats,
+            notes: std::mem::take(&mut self.notes),
+            dropped: std::mem::take(&mut self.dropped),
+        });
         ended
     }
 
@@ -285,33 +305,21 @@ impl Runner {
     async fn run_within_limits(
         &mut self,
         piece: &Piece,
+        form: Option<TuneForm>,
         file: Option<&str>,
         stats: &mut StatementStats,
     ) -> Result<Ended> {
-        let parsed = self.session.parse(piece)?;
+        let mut parsed = self.session.parse(piece)?;
+        if let Some(form) = form {
+            parsed.statement = tuned(parsed.statement, form).map_err(|error| error.at(&parsed.source, parsed.span))?;
+        }
         stats.kind = parsed.statement.kind().to_string();
-        let timeout = self.session.timeout();
         let signals = self.signals.clone();
         let session = Arc::clone(&self.session);
         let mut bar = Bar::watch(&session, self.options.progress && !self.options.quiet);
         let work = self.run_statement(&parsed, file, stats, &mut bar);
-        let limit = async {
-            match timeout {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            interrupt = signals.wait() => Ok(Ended::Stopped(interrupt)),
-            () = limit => {
-                let limit = humantime::format_duration(timeout.unwrap_or_default());
-                Err(Error::new(ErrorKind::Timeout, format!("stopped after {limit}"))
-                    .at(&parsed.source, parsed.span)
-                    .help("--timeout or SET ostrich.execution.timeout allows more"))
-            }
-            outcome = work => outcome,
-        }
+        let done = within_limits(&signals, session.timeout(), &parsed, work).await?;
+        Ok(done.unwrap_or_else(Ended::Stopped))
     }
 
     async fn run_statement(
@@ -321,7 +329,9 @@ impl Runner {
         stats: &mut StatementStats,
         bar: &mut Bar,
     ) -> Result<Ended> {
-        match self.session.execute(parsed).await? {
+        let is_plain = !self.options.format_chosen || self.output_options().format == Format::Table;
+        let color = is_plain && self.output_options().color;
+        match self.session.execute_in_color(parsed, color).await? {
             Outcome::Done { rows } => {
                 bar.finish();
                 if let Some(rows) = rows {
@@ -339,6 +349,7 @@ impl Runner {
                     self.note(note);
                 }
                 self.notes.clone_from(&rows.notes);
+                self.dropped.clone_from(&rows.dropped);
                 self.show(rows, text_result::is_text(&parsed.statement), &parsed.source, file, stats).await
             }
         }
@@ -393,7 +404,13 @@ impl Runner {
     pub async fn show_batch(&mut self, batch: RecordBatch) -> Result<Ended> {
         let schema = batch.schema();
         let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]));
-        let rows = Rows { stream: Box::pin(stream), plan: None, planning: Duration::ZERO, notes: Vec::new() };
+        let rows = Rows {
+            stream: Box::pin(stream),
+            plan: None,
+            planning: Duration::ZERO,
+            notes: Vec::new(),
+            dropped: Vec::new(),
+        };
         let cap = self.options.output.max_rows.take();
         let source = Source::new("", "");
         let shown = self.show(rows, false, &source, None, &mut StatementStats::default()).await;
@@ -484,6 +501,46 @@ impl Runner {
             },
             _ => ended,
         }
+    }
+}
+
+/// The statement with EXPLAIN TUNE or EXPLAIN RULES in front of it.
+fn tuned(statement: Statement, form: TuneForm) -> Result<Statement> {
+    match statement {
+        Statement::Tune(tune) => Ok(Statement::Tune(tune)),
+        Statement::Explain(explain) => tuned(explain.statement, form),
+        statement if statement.query().is_some() => Ok(Statement::Tune(Box::new(Tune { form, statement }))),
+        _ => Err(Error::statement("there is no query in this statement to explain")),
+    }
+}
+
+/// Does the work on a statement unless a signal comes first.
+///
+/// # Errors
+///
+/// Those of the work, and that the time is up.
+pub(super) async fn within_limits<T>(
+    signals: &Signals,
+    timeout: Option<Duration>,
+    parsed: &ParsedStatement,
+    work: impl Future<Output = Result<T>>,
+) -> Result<std::result::Result<T, Interrupt>> {
+    let limit = async {
+        match timeout {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        interrupt = signals.wait() => Ok(Err(interrupt)),
+        () = limit => {
+            let limit = humantime::format_duration(timeout.unwrap_or_default());
+            Err(Error::new(ErrorKind::Timeout, format!("stopped after {limit}"))
+                .at(&parsed.source, parsed.span)
+                .help("--timeout or SET ostrich.execution.timeout allows more"))
+        }
+        outcome = work => outcome.map(Ok),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::sql::statement::{Show, Statement};
 
 /// Whether a statement's result is text rather than rows.
 pub(super) fn is_text(statement: &Statement) -> bool {
-    matches!(statement, Statement::Explain(_) | Statement::Show(Show::CreateTable(_)))
+    matches!(statement, Statement::Explain(_) | Statement::Tune(_) | Statement::Show(Show::CreateTable(_)))
 }
 
 /// Writes the last column of each row as it is; where several rows have titles in front (EXPLAIN's kinds of plan), with them.

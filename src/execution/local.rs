@@ -3,6 +3,9 @@
 //! A hash join holds its build side in memory and cannot spill. When one does not fit, the plan is made once more with
 //! sort-merge joins, which can; that is safe as long as no row has been given out, so the first batch is awaited here.
 //!
+//! A plan from which joins were dropped is another plan than the one that was written, and DataFusion's physical planner does not know
+//! how to make each. When it fails, the plan is made once more with all joins: an unneeded join costs time, a failed query more.
+//!
 //! The work can be done on threads of its own: an operator that computes for long without a pause keeps its thread from
 //! everything else, and must not keep a time limit or Ctrl-C from being noticed.
 
@@ -11,7 +14,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec};
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
@@ -40,12 +43,15 @@ impl Executor for LocalExecutor {
         let may_run_twice = !has_effects(&plan);
         let first = attempt(state, &plan, started, &self.workers).await;
         match first {
+            Err(error) if error.is_of_planner && prunes(state) => {
+                attempt(&without_pruning(state), &plan, started, &self.workers)
+                    .await
+                    .map_err(|failed| failed.cause.into())
+            }
             Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
                 let mut config = state.config().clone();
                 config.options_mut().optimizer.prefer_hash_join = false;
-                let state = datafusion::execution::SessionStateBuilder::new_from_existing(state.clone())
-                    .with_config(config)
-                    .build();
+                let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build();
                 let mut execution =
                     attempt(&state, &plan, started, &self.workers).await.map_err(|failed| failed.cause)?;
                 execution.notes.push(
@@ -59,8 +65,21 @@ impl Executor for LocalExecutor {
     }
 }
 
+/// Whether unneeded joins are dropped.
+fn prunes(state: &SessionState) -> bool {
+    state.optimizers().iter().any(|rule| rule.name() == crate::optimizer::PRUNE)
+}
+
+fn without_pruning(state: &SessionState) -> SessionState {
+    let mut rules = state.optimizers().to_vec();
+    rules.retain(|rule| rule.name() != crate::optimizer::PRUNE);
+    SessionStateBuilder::new_from_existing(state.clone()).with_optimizer_rules(rules).build()
+}
+
 struct Failed {
     cause: DataFusionError,
+    /// No row was asked for yet.
+    is_of_planner: bool,
     has_hash_join: bool,
 }
 
@@ -72,11 +91,15 @@ async fn attempt(
     workers: &Handle,
 ) -> std::result::Result<Execution, Failed> {
     let start = Instant::now();
-    let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed { cause, has_hash_join: false })?;
+    let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed {
+        cause,
+        is_of_planner: true,
+        has_hash_join: false,
+    })?;
     let planning = start.elapsed();
     started(&physical);
     let has_hash_join = uses_hash_join(&physical);
-    let failed = |cause| Failed { cause, has_hash_join };
+    let failed = |cause| Failed { cause, is_of_planner: false, has_hash_join };
     let mut stream = on_workers(Arc::clone(&physical), state.task_ctx(), workers);
     let first = stream.next().await.transpose().map_err(failed)?;
     Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new() })

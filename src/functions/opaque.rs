@@ -1,5 +1,5 @@
 //! Functions that return what they are given, and that the optimizer cannot see through: nothing is known of their result, or just
-//! not that it is never NULL.
+//! not that it is a key, or that it is never NULL.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,16 +12,29 @@ use datafusion::logical_expr::{
 
 static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     // Volatile: else it would be constant where its argument is.
-    Arc::new(ScalarUDF::from(Opaque { nullable: false, signature: Signature::any(1, Volatility::Volatile) }))
+    function(Opaque { name: "ostrich_opaque", nullable: false, signature: Signature::any(1, Volatility::Volatile) })
+});
+
+static KEYLESS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    function(Opaque { name: "ostrich_keyless", nullable: false, signature: Signature::any(1, Volatility::Immutable) })
 });
 
 static NULLABLE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    Arc::new(ScalarUDF::from(Opaque { nullable: true, signature: Signature::any(1, Volatility::Immutable) }))
+    function(Opaque { name: "ostrich_nullable", nullable: true, signature: Signature::any(1, Volatility::Immutable) })
 });
+
+fn function(opaque: Opaque) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(opaque))
+}
 
 /// The same value, about which nothing is known.
 pub fn opaque(expr: Expr) -> Expr {
     OPAQUE.call(vec![expr])
+}
+
+/// The same value, of which it is not known that it is (part of) a key. Filters and constants go through.
+pub fn keyless(expr: Expr) -> Expr {
+    KEYLESS.call(vec![expr])
 }
 
 /// The same value, which may be NULL for all the optimizer knows.
@@ -29,19 +42,28 @@ pub fn nullable(expr: Expr) -> Expr {
     NULLABLE.call(vec![expr])
 }
 
+/// The value that a call of [`keyless`] is given.
+pub fn under_keyless(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::ScalarFunction(function) if function.func == *KEYLESS => function.args.first(),
+        _ => None,
+    }
+}
+
 pub fn is_opaque(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(function) if function.func.inner().downcast_ref::<Opaque>().is_some_and(|opaque| !opaque.nullable))
+    matches!(expr, Expr::ScalarFunction(function) if function.func == *OPAQUE)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Opaque {
+    name: &'static str,
     nullable: bool,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Opaque {
     fn name(&self) -> &str {
-        if self.nullable { "ostrich_nullable" } else { "ostrich_opaque" }
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -51,7 +73,7 @@ impl ScalarUDFImpl for Opaque {
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
             [data_type] => Ok(data_type.clone()),
-            _ => exec_err!("ostrich_opaque takes one value"),
+            _ => exec_err!("{} takes one value", self.name),
         }
     }
 
@@ -59,14 +81,14 @@ impl ScalarUDFImpl for Opaque {
         match arguments.arg_fields {
             [field] if self.nullable => Ok(Arc::new(field.as_ref().clone().with_nullable(true))),
             [field] => Ok(Arc::clone(field)),
-            _ => exec_err!("ostrich_opaque takes one value"),
+            _ => exec_err!("{} takes one value", self.name),
         }
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         match arguments.args.into_iter().next() {
             Some(value) => Ok(value),
-            None => exec_err!("ostrich_opaque takes one value"),
+            None => exec_err!("{} takes one value", self.name),
         }
     }
 }

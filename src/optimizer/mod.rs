@@ -1,33 +1,74 @@
 //! Logical rules: DataFusion's own, and the place where ours join them.
 
+pub mod facts;
 mod nullable_subqueries;
+mod one_row_subquery;
 mod opaque_grouping_keys;
+pub mod prune;
+#[cfg(test)]
+mod stock_defects;
+#[cfg(test)]
+pub mod testing;
+pub mod trace;
+mod unnest_keys;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use nullable_subqueries::NullableSubqueries;
+use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
+use prune::Prune;
+use trace::SharedTrace;
+use unnest_keys::UnnestKeys;
+pub use unnest_keys::UnnestKeysInFrom;
 
 /// A rule as the optimizer runs it.
 pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
-/// The rules in the order in which they run, without those named in `disabled`.
-pub fn rules(disabled: &[String]) -> Vec<Rule> {
-    all().into_iter().filter(|rule| !disabled.iter().any(|name| name == rule.name())).collect()
+/// The rule that drops what is not needed.
+pub const PRUNE: &str = "prune";
+/// The rule of DataFusion in whose place ours stands.
+const REPLACED: &str = "eliminate_join";
+/// Ours comes after this one: outer joins that filters have made inner ones are seen as such.
+const PREDECESSOR: &str = "eliminate_outer_join";
+/// What mends its predicates comes before it.
+const DECORRELATION: &str = "decorrelate_predicate_subquery";
+
+/// The rules in the order in which they run, without those named in `disabled`, be they DataFusion's or ours. What our rules do goes
+/// to `trace`.
+pub fn rules_with_prune(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
+    all(disabled, trace).into_iter().filter(|rule| !disabled.contains(rule.name())).collect()
 }
 
-/// The names of all rules, in the order in which they run.
+/// The names of all rules, in the order in which they run. Those that `prune` drives come after it.
 pub fn rule_names() -> Vec<String> {
-    all().iter().map(|rule| rule.name().to_string()).collect()
+    let mut names = Vec::new();
+    for rule in all(&HashSet::new(), SharedTrace::default()) {
+        names.push(rule.name().to_string());
+        if rule.name() == PRUNE {
+            names.extend(prune::all().iter().map(|rule| rule.name().to_string()));
+        }
+    }
+    names
 }
 
 /// DataFusion's rules in DataFusion's order, with ours where they have to stand.
-fn all() -> Vec<Rule> {
+fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     let mut rules = Optimizer::new().rules;
-    // First: the others fold IS NULL of what is never NULL.
+    rules.retain(|rule| rule.name() != REPLACED);
+    let place = rules.iter().position(|rule| rule.name() == PREDECESSOR).map_or(rules.len(), |index| index + 1);
+    // Before filters and limits are pushed down: they would hide that a table is complete.
+    rules.insert(place, Arc::new(Prune::new(disabled, Arc::clone(&trace))));
+    // After this one the predicate can be told no more from one over any other subquery.
+    let place = rules.iter().position(|rule| rule.name() == DECORRELATION).unwrap_or_default();
+    rules.insert(place, Arc::new(OneRowSubquery::new(trace)));
+    // Before the others fold IS NULL of what is never NULL.
     rules.insert(0, Arc::new(NullableSubqueries));
+    // First: each rule may draw conclusions from keys that are none.
+    rules.insert(0, Arc::new(UnnestKeys));
     // Last: it hides what the others look for.
     rules.push(Arc::new(OpaqueGroupingKeys));
     rules
@@ -37,18 +78,42 @@ fn all() -> Vec<Rule> {
 mod tests {
     use super::*;
 
+    fn names(rules: &[Rule]) -> Vec<String> {
+        rules.iter().map(|rule| rule.name().to_string()).collect()
+    }
+
     #[test]
-    fn no_rule_of_datafusion_is_lost_and_their_order_is_kept() {
-        let theirs: Vec<String> = Optimizer::new().rules.iter().map(|rule| rule.name().to_string()).collect();
+    fn one_rule_of_datafusion_is_replaced_and_the_order_of_the_others_is_kept() {
+        let mut theirs = names(&Optimizer::new().rules);
+        assert!(theirs.contains(&REPLACED.to_string()));
+        theirs.retain(|name| name != REPLACED);
         let ours: Vec<String> = rule_names().into_iter().filter(|name| theirs.contains(name)).collect();
         assert_eq!(ours, theirs);
     }
 
     #[test]
+    fn ours_stands_between_the_outer_joins_and_the_push_downs() {
+        let names = names(&rules_with_prune(&HashSet::new(), SharedTrace::default()));
+        let place = |wanted: &str| names.iter().position(|name| name == wanted).unwrap();
+        assert!(place(PREDECESSOR) < place("prune"));
+        assert!(place("prune") < place("push_down_limit"));
+        assert!(place("prune") < place("push_down_filter"));
+        assert_eq!(names.last().unwrap(), "opaque_grouping_keys");
+    }
+
+    #[test]
     fn a_rule_can_be_switched_off() {
-        let names: Vec<String> =
-            rules(&["opaque_grouping_keys".to_string()]).iter().map(|rule| rule.name().to_string()).collect();
-        assert_eq!(names.len() + 1, rule_names().len());
-        assert!(!names.contains(&"opaque_grouping_keys".to_string()));
+        for rule in ["opaque_grouping_keys", "prune", "push_down_filter"] {
+            let disabled = HashSet::from([rule.to_string()]);
+            let names = names(&rules_with_prune(&disabled, SharedTrace::default()));
+            assert!(!names.contains(&rule.to_string()));
+            assert_eq!(names.len() + 1, rules_with_prune(&HashSet::new(), SharedTrace::default()).len());
+        }
+    }
+
+    #[test]
+    fn no_two_rules_share_a_name() {
+        let names = rule_names();
+        assert_eq!(names.len(), names.iter().collect::<HashSet<_>>().len());
     }
 }

@@ -15,6 +15,10 @@ impl Session {
             Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) | Statement::Copy(_) => {
                 self.plan(parsed).await.map(|_| ())
             }
+            Statement::Tune(tune) => match tune.statement.query() {
+                Some(query) => self.plan_query(query, &parsed.source).await.map(|_| ()),
+                None => Ok(()),
+            },
             Statement::CreateTable(create) => self.check_create_table(create, parsed).await,
             Statement::CreateView(create) if !self.check_only => self.check_create_view(create, parsed).await,
             _ if !self.check_only => Ok(()),

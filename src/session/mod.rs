@@ -2,8 +2,12 @@
 //! statements from text to rows.
 
 mod check;
+pub mod constraints;
 mod copy;
 mod ddl;
+mod explain;
+mod named;
+mod numbered;
 mod plan;
 mod resolve;
 mod settings;
@@ -18,6 +22,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -25,6 +30,9 @@ use futures::StreamExt;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
+pub(crate) use named::Named;
+pub(crate) use resolve::StatementTables;
+pub(crate) use resolve::files_of;
 pub use settings::Setting;
 pub use show::Function;
 
@@ -36,6 +44,7 @@ use crate::catalog::{CATALOG, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
 use crate::execution::{Execution, Executor, LocalExecutor};
+use crate::optimizer::trace::SharedTrace;
 use crate::sql::dialect::Dialect;
 use crate::sql::parser;
 use crate::sql::source::Source;
@@ -97,6 +106,8 @@ pub struct Session {
     /// Holds the warehouse of a catalog in memory, and deletes it at the end.
     _temporary: Option<tempfile::TempDir>,
     check_only: bool,
+    /// What the optimizer dropped from the last statement.
+    trace: SharedTrace,
     own: RwLock<OwnSettings>,
     variables: RwLock<Variables>,
     database: RwLock<String>,
@@ -121,6 +132,8 @@ pub struct Rows {
     pub planning: Duration,
     /// What the user should know about how it is run.
     pub notes: Vec<String>,
+    /// The joins that were not needed and so are not done, a sentence each.
+    pub dropped: Vec<String>,
 }
 
 impl Rows {
@@ -141,7 +154,7 @@ impl Rows {
     fn ready(batch: RecordBatch) -> Self {
         let schema = batch.schema();
         let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)]));
-        Rows { stream: Box::pin(stream), plan: None, planning: Duration::ZERO, notes: Vec::new() }
+        Rows { stream: Box::pin(stream), plan: None, planning: Duration::ZERO, notes: Vec::new(), dropped: Vec::new() }
     }
 }
 
@@ -165,13 +178,15 @@ impl Session {
         if let Some(folder) = options.temp_directory {
             runtime = runtime.with_temp_file_path(folder);
         }
+        let trace = SharedTrace::default();
         let mut state = SessionStateBuilder::new()
             .with_config(config(options.threads))
             .with_runtime_env(runtime.build_arc()?)
             .with_default_features()
             .with_expr_planners(crate::functions::expr_planners())
             .with_type_planner(Arc::new(SqlTypePlanner))
-            .with_optimizer_rules(crate::optimizer::rules(&[]))
+            .with_relation_planners(vec![Arc::new(crate::optimizer::UnnestKeysInFrom)])
+            .with_optimizer_rules(crate::optimizer::rules_with_prune(&Default::default(), Arc::clone(&trace)))
             .build();
         register_output_formats(&mut state)?;
         crate::functions::register(&mut state)?;
@@ -207,6 +222,7 @@ impl Session {
             warehouse,
             _temporary: temporary,
             check_only: options.check_only,
+            trace,
             own: RwLock::new(own),
             variables: RwLock::new(Variables::default()),
             database: RwLock::new(DEFAULT_DATABASE.to_string()),
@@ -232,18 +248,30 @@ impl Session {
     ///
     /// Those of the statement; usage, in a session that only checks.
     pub async fn execute(&self, parsed: &ParsedStatement) -> Result<Outcome> {
+        self.execute_in_color(parsed, false).await
+    }
+
+    /// The same; if `color`, an answer that is a text for eyes has a terminal's escapes in it.
+    pub async fn execute_in_color(&self, parsed: &ParsedStatement, color: bool) -> Result<Outcome> {
         if self.check_only {
             return Err(Error::usage("this session only checks statements"));
         }
-        self.pool.lock().reset_peak();
-        *self.running.lock() = None;
-        self.run(parsed).await.map_err(|error| error.at(&parsed.source, parsed.span))
+        self.begin();
+        self.run(parsed, color).await.map_err(|error| error.at(&parsed.source, parsed.span))
     }
 
-    async fn run(&self, parsed: &ParsedStatement) -> Result<Outcome> {
+    /// Forgets what was counted for the last statement.
+    fn begin(&self) {
+        self.pool.lock().reset_peak();
+        *self.running.lock() = None;
+        self.trace.clear();
+    }
+
+    async fn run(&self, parsed: &ParsedStatement, color: bool) -> Result<Outcome> {
         let done = Outcome::Done { rows: None };
         match &parsed.statement {
             Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) => self.run_planned(parsed).await,
+            Statement::Tune(tune) => self.explain_tune(tune, parsed, color).await.map(Outcome::Rows),
             Statement::Copy(copy) => self.copy(copy, parsed).await.map(|rows| Outcome::Done { rows }),
             Statement::CreateDatabase(create) => self.create_database(create).await.map(|()| done),
             Statement::DropDatabase(drop) => self.drop_database(drop).await.map(|()| done),
@@ -318,6 +346,11 @@ impl Session {
     async fn start(&self, planned: plan::Planned) -> Result<Execution> {
         let started = |plan: &Arc<dyn ExecutionPlan>| *self.running.lock() = Some(Arc::clone(plan));
         self.executor.execute(&planned.state, planned.plan, &started).await
+    }
+
+    /// Runs a plan that was built without a statement, where this session runs plans.
+    pub(crate) async fn run_plan(&self, plan: LogicalPlan) -> Result<Execution> {
+        self.start(plan::Planned { plan, state: self.context.state(), names: Vec::new() }).await
     }
 
     /// The most memory that the last statement held at one time, in bytes.

@@ -68,6 +68,7 @@ impl Session {
             stream: renamed(execution.stream, &names),
             plan: Some(execution.plan),
             notes: execution.notes,
+            dropped: self.trace.removed_joins(),
         }))
     }
 
@@ -135,6 +136,9 @@ pub(super) async fn plan_ast(
     source: &Arc<Source>,
 ) -> Result<Planned> {
     let state = tables.state();
+    if let Some(numbers) = tables.numbers() {
+        super::numbered::number(numbers, &mut statement, tables, source);
+    }
     let references = state.resolve_table_references(&statement).map_err(|error| in_statement(&error, source))?;
     let columns = tables.open_all(&references, &statement, source).await?;
     rewrite::fold_column_case(&mut statement, &columns);
@@ -149,5 +153,6 @@ pub(super) async fn plan_ast(
     rewrite::fill_in_session_values(&mut statement, &state.config_options().catalog.default_schema);
     let plan = state.statement_to_plan(statement).await.map_err(|error| in_statement(&error, source))?;
     let names = names.of_result(plan.schema().as_arrow());
+    let plan = tables.with_foreign_keys(plan).await?;
     Ok(Planned { plan, state, names })
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use datafusion::catalog::CatalogProviderList;
@@ -19,23 +20,28 @@ use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visitor};
 use sqlparser::tokenizer::Span;
 
 use super::Session;
+use super::constraints::facts::{MOST_FILES, MOST_FILES_IN_FOLDERS, OpenedTable, facts_of, facts_of_files};
+use super::constraints::standing::{Concerned, Listed, judge, referenced};
+use super::numbered::Numbers;
+use crate::catalog::evidence::{Evidence, Standing};
 use crate::catalog::memory::MemoryMetastore;
-use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, View};
+use crate::catalog::model::{Constraint, FileFormat, Relation, Table, TableKind, TableName, View};
 use crate::catalog::provider::{OstrichCatalog, RelationResolver};
 use crate::catalog::{CATALOG, IfExists, Metastore, unknown_database};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::names::nearest;
+use crate::optimizer::facts::KnownTable;
 use crate::sql::dialect::Dialect;
 use crate::sql::parser;
 use crate::sql::rewrite::ColumnSpellings;
 use crate::sql::source::Source;
 use crate::sql::visit::visit;
-use crate::storage::StorageCaches;
 use crate::storage::kind::format_at;
 use crate::storage::listing::discover;
 use crate::storage::location::Location;
 use crate::storage::table::{FileTable, TableSpec};
+use crate::storage::{RowFacts, StorageCaches};
 
 /// How deep views may stand on views.
 const VIEW_DEPTH: usize = 64;
@@ -43,7 +49,7 @@ const VIEW_DEPTH: usize = 64;
 type OpenTables = Arc<Mutex<HashMap<TableName, Arc<dyn TableProvider>>>>;
 
 /// The tables of one statement, and DataFusion's state to plan it with.
-pub(super) struct StatementTables {
+pub(crate) struct StatementTables {
     state: SessionState,
     resolver: Arc<Resolver>,
 }
@@ -55,7 +61,10 @@ impl Session {
             metastore: Arc::clone(&self.metastore),
             opener: Arc::clone(&self.tables),
             open: OpenTables::default(),
+            known: Arc::default(),
+            data_facts: !self.own_settings().no_data_facts,
             views: Vec::new(),
+            numbers: None,
         };
         resolver.tables(database)
     }
@@ -98,8 +107,51 @@ impl StatementTables {
         Ok(spellings)
     }
 
+    pub(super) fn data_facts(&self) -> bool {
+        self.resolver.data_facts
+    }
+
+    pub(super) fn metastore(&self) -> &dyn Metastore {
+        self.resolver.metastore.as_ref()
+    }
+
+    /// The tables of the catalog that are open, by snapshot.
+    pub(super) fn opened(&self) -> HashMap<u64, OpenedTable> {
+        self.resolver.known.lock().clone()
+    }
+
+    /// Opens what the catalog has.
+    pub(crate) async fn open_relation(&self, relation: Relation) -> Result<Arc<dyn TableProvider>> {
+        self.resolver.resolve(relation).await
+    }
+
+    /// Opens files that no table of the catalog stands for.
+    pub(super) async fn open_location(&self, location: Location) -> Result<FileTable> {
+        self.resolver.opener.open_spec(&self.state, TableSpec::of(location)).await
+    }
+
     pub(super) fn resolver(&self) -> &dyn RelationResolver {
         self.resolver.as_ref()
+    }
+
+    pub(super) fn shared_resolver(&self) -> Arc<Resolver> {
+        Arc::clone(&self.resolver)
+    }
+
+    /// The same tables over the same files, for a plan whose scans are numbered.
+    pub(super) fn numbered(&self, numbers: Numbers) -> StatementTables {
+        let database = self.state.config_options().catalog.default_schema.clone();
+        self.resolver.numbered(numbers).tables(&database)
+    }
+
+    /// Gives numbers out, if the plan is to have them.
+    pub(super) fn numbers(&self) -> Option<&Numbers> {
+        self.resolver.numbers.as_ref()
+    }
+
+    /// The view whose text is being planned.
+    pub(super) fn view_in_work(&self) -> Option<&TableName> {
+        self.resolver.views.last()
     }
 
     /// Opens a table, view or file.
@@ -187,16 +239,30 @@ pub(super) fn fold(ident: &sqlparser::ast::Ident) -> String {
 
 /// Turns what the catalog knows into tables, for one statement.
 #[derive(Debug, Clone)]
-struct Resolver {
+pub(super) struct Resolver {
     state: SessionState,
     metastore: Arc<dyn Metastore>,
     opener: Arc<TableOpener>,
     open: OpenTables,
+    /// Tables of the catalog among those that are open, by snapshot.
+    known: Arc<Mutex<HashMap<u64, OpenedTable>>>,
+    /// Whether the plan may rest on evidence and on what files say.
+    data_facts: bool,
     /// The views being resolved, outermost first.
     views: Vec<TableName>,
+    /// Set if each scan is to know its place in the text.
+    numbers: Option<Numbers>,
 }
 
 impl Resolver {
+    pub(super) fn metastore(&self) -> &dyn Metastore {
+        self.metastore.as_ref()
+    }
+
+    pub(super) fn numbered(&self, numbers: Numbers) -> Self {
+        Resolver { numbers: Some(numbers), ..self.clone() }
+    }
+
     fn tables(self, database: &str) -> StatementTables {
         let mut state = self.state.clone();
         state.config_mut().options_mut().catalog.default_schema = database.to_string();
@@ -213,7 +279,31 @@ impl Resolver {
         StatementTables { state, resolver }
     }
 
-    async fn view(&self, view: View) -> Result<Arc<dyn TableProvider>> {
+    /// Opens a table of the catalog, with what is known of it now.
+    async fn table(&self, table: Table) -> Result<KnownTable> {
+        let open = Arc::new(self.opener.open(&self.state, &table).await?);
+        let snapshot = next_snapshot();
+        let evidence = match self.data_facts && !table.constraints.is_empty() {
+            true => self.metastore.evidence(&table.name).await?,
+            false => Vec::new(),
+        };
+        let opened = OpenedTable { listed: Listed::new(table, Arc::clone(&open)), evidence };
+        let row_facts = self.row_facts(&open, opened.listed.files.digest()).await;
+        let facts = facts_of(self.metastore.as_ref(), &opened, self.data_facts, row_facts.as_deref(), snapshot).await?;
+        self.known.lock().insert(snapshot, opened);
+        Ok(KnownTable::new(open, Arc::new(facts)))
+    }
+
+    /// What the files say where that costs little. Trouble with a file is the scan's to report, if it reads it at all.
+    async fn row_facts(&self, open: &FileTable, digest: &str) -> Option<Arc<RowFacts>> {
+        if !self.data_facts {
+            return None;
+        }
+        let most = if open.partitions().columns().is_empty() { MOST_FILES } else { MOST_FILES_IN_FOLDERS };
+        open.row_facts(&self.state, digest, most).await.ok().flatten()
+    }
+
+    pub(super) async fn view(&self, view: View) -> Result<Arc<dyn TableProvider>> {
         if self.views.contains(&view.name) {
             return Err(Error::statement(format!("view {} reads itself", view.name)));
         }
@@ -253,7 +343,7 @@ impl RelationResolver for Resolver {
             return Ok(Arc::clone(open));
         }
         let table: Arc<dyn TableProvider> = match relation {
-            Relation::Table(table) => Arc::new(self.opener.open(&self.state, &table).await?),
+            Relation::Table(table) => Arc::new(self.table(table).await?),
             Relation::View(view) => self.view(view).await?,
         };
         self.open.lock().insert(name, Arc::clone(&table));
@@ -266,9 +356,76 @@ impl RelationResolver for Resolver {
         if let Some(open) = self.open.lock().get(&key) {
             return Ok(Some(Arc::clone(open)));
         }
-        let table: Arc<dyn TableProvider> = Arc::new(self.opener.open_path(&self.state, path).await?);
+        let open = self.opener.open_path(&self.state, path).await?;
+        let row_facts = self.row_facts(&open, open.fingerprints().digest()).await;
+        let facts = facts_of_files(key.clone(), row_facts.as_deref(), next_snapshot());
+        let table: Arc<dyn TableProvider> = Arc::new(KnownTable::new(Arc::new(open), Arc::new(facts)));
         self.open.lock().insert(key, Arc::clone(&table));
         Ok(Some(table))
+    }
+
+    async fn standings(&self, table: &Table) -> Result<Vec<Standing>> {
+        let evidence = self.metastore.evidence(&table.name).await?;
+        let mut standings = Vec::with_capacity(table.constraints.len());
+        for constraint in &table.constraints {
+            let of_this = evidence.iter().find(|evidence| evidence.constraint == constraint.name);
+            standings.push(match self.standing(table, constraint, of_this).await {
+                Ok(standing) => standing,
+                // A table that cannot be opened has no evidence that counts.
+                Err(error) => Standing {
+                    constraint: constraint.name.clone(),
+                    checked_at: of_this.map(|evidence| evidence.checked_at),
+                    violations: of_this.map(|evidence| evidence.violations),
+                    why_not: Some(error.message().to_string()),
+                },
+            });
+        }
+        Ok(standings)
+    }
+}
+
+impl Resolver {
+    async fn standing(&self, table: &Table, constraint: &Constraint, evidence: Option<&Evidence>) -> Result<Standing> {
+        if evidence.is_none() {
+            // No listing is needed to say so.
+            return Ok(Standing {
+                constraint: constraint.name.clone(),
+                checked_at: None,
+                violations: None,
+                why_not: Some("it was never checked".to_string()),
+            });
+        }
+        let own = self.listed(&table.name).await?;
+        let parent = match referenced(constraint) {
+            Some(parent) => Some(self.listed(parent).await?),
+            None => None,
+        };
+        judge(self.metastore.as_ref(), constraint, evidence, &Concerned { own, parent }).await
+    }
+
+    /// A table of the catalog as this statement lists it.
+    async fn listed(&self, name: &TableName) -> Result<Listed> {
+        let Some(Relation::Table(table)) = self.metastore.relation(name).await? else {
+            return Err(Error::statement(format!("{name} is no table now")));
+        };
+        let open = self.resolve(Relation::Table(table)).await?;
+        let snapshot = open.downcast_ref::<KnownTable>().map(|known| known.facts().snapshot);
+        let listed = snapshot.and_then(|snapshot| Some(self.known.lock().get(&snapshot)?.listed.clone()));
+        listed.ok_or_else(|| Error::statement(format!("{name} is no table of files")))
+    }
+}
+
+/// A number that no other opening of a table has.
+fn next_snapshot() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The files behind a provider, if it is a table of files.
+pub(crate) fn files_of(provider: &dyn TableProvider) -> Option<&FileTable> {
+    match provider.downcast_ref::<KnownTable>() {
+        Some(known) => files_of(known.inner().as_ref()),
+        None => provider.downcast_ref::<FileTable>(),
     }
 }
 

@@ -29,11 +29,14 @@ pub(super) struct OwnSettings {
     pub timeout: Option<Duration>,
     /// Names of optimizer rules that are off.
     pub disabled_rules: Vec<String>,
+    /// The optimizer is told nothing that rests on data: neither evidence nor what files say.
+    pub no_data_facts: bool,
 }
 
 const DIALECT: &str = "ostrich.dialect";
 const TIMEOUT: &str = "ostrich.execution.timeout";
 const DISABLED_RULES: &str = "ostrich.optimizer.disabled_rules";
+const DATA_FACTS: &str = "ostrich.optimizer.data_facts";
 const MEMORY_LIMIT: &str = "datafusion.runtime.memory_limit";
 
 impl OwnSettings {
@@ -54,6 +57,11 @@ impl OwnSettings {
                 DISABLED_RULES,
                 self.disabled_rules.join(","),
                 "Names of optimizer rules that are switched off, with commas between them",
+            ),
+            setting(
+                DATA_FACTS,
+                (!self.no_data_facts).to_string(),
+                "Whether plans may rest on constraints that were checked and on what files say; false leaves RELY alone",
             ),
         ]
     }
@@ -99,6 +107,14 @@ impl Session {
                 self.change_own_settings(|own| own.timeout = (!limit.is_zero()).then_some(limit));
             }
             DISABLED_RULES => self.disable_rules(value)?,
+            DATA_FACTS => {
+                let on = match value.trim().to_ascii_lowercase().as_str() {
+                    "true" | "on" | "1" => true,
+                    "false" | "off" | "0" => false,
+                    _ => return Err(Error::statement(format!("\"{value}\" is neither true nor false"))),
+                };
+                self.change_own_settings(|own| own.no_data_facts = !on);
+            }
             MEMORY_LIMIT => self.set_memory_limit(value)?,
             _ if key.starts_with("datafusion.") => {
                 self.check_known(&key)?;
@@ -126,6 +142,7 @@ impl Session {
             DIALECT => self.change_own_settings(|own| own.dialect = Dialect::default()),
             TIMEOUT => self.change_own_settings(|own| own.timeout = None),
             DISABLED_RULES => self.disable_rules("")?,
+            DATA_FACTS => self.change_own_settings(|own| own.no_data_facts = false),
             MEMORY_LIMIT => self.use_pool(crate::execution::memory::default_limit())?,
             _ => {
                 let plan = LogicalPlan::Statement(PlanStatement::ResetVariable(ResetVariable { variable: key }));
@@ -161,7 +178,11 @@ impl Session {
             }
         }
         self.change_own_settings(|own| own.disabled_rules = names.clone());
-        self.rebuild(|builder| builder.with_optimizer_rules(crate::optimizer::rules(&names)));
+        let disabled = names.into_iter().collect();
+        self.rebuild(|builder| {
+            builder
+                .with_optimizer_rules(crate::optimizer::rules_with_prune(&disabled, std::sync::Arc::clone(&self.trace)))
+        });
         Ok(())
     }
 

@@ -6,14 +6,13 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray}
 use datafusion::catalog::TableProvider;
 use sqlparser::ast::{ObjectName, Spanned, Statement as Ast};
 
-use super::resolve::{fold, no_table};
+use super::resolve::{files_of, fold, no_table};
 use super::{Rows, Session};
 use crate::catalog::model::{Relation, TableName};
 use crate::catalog::show_create::create_statement;
 use crate::error::Result;
 use crate::sql::statement::{Describe, ParsedStatement, Show};
 use crate::sql::types;
-use crate::storage::FileTable;
 
 impl Session {
     pub(super) async fn show(&self, show: &Show, parsed: &ParsedStatement) -> Result<Rows> {
@@ -209,8 +208,8 @@ pub struct Function {
 
 /// The columns of a table that come from folder names.
 fn partition_names(provider: &dyn TableProvider) -> Vec<String> {
-    let table = (provider as &dyn std::any::Any).downcast_ref::<FileTable>();
-    table.map_or_else(Vec::new, |table| table.partitions().columns().iter().map(|field| field.name().clone()).collect())
+    files_of(provider)
+        .map_or_else(Vec::new, |table| table.partitions().columns().iter().map(|field| field.name().clone()).collect())
 }
 
 fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {

@@ -49,6 +49,11 @@ impl Source {
         self.lines.location(&self.text, offset)
     }
 
+    /// The byte offset of a place; past the end of its line or text, the end of the text.
+    pub fn offset(&self, location: Location) -> usize {
+        self.lines.offset(&self.text, location)
+    }
+
     /// The place of a range of bytes.
     pub fn span(&self, range: Range<usize>) -> Span {
         Span::new(self.location(range.start), self.location(range.end))

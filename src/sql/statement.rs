@@ -30,6 +30,7 @@ pub enum Statement {
     /// INSERT INTO … of any source.
     Insert(Box<ast::Statement>),
     Explain(Box<Explain>),
+    Tune(Box<Tune>),
     Copy(Box<Copy>),
     CreateDatabase(CreateDatabase),
     DropDatabase(DropDatabase),
@@ -50,7 +51,7 @@ impl Statement {
         match self {
             Statement::Query(_) => "select",
             Statement::Insert(_) => "insert",
-            Statement::Explain(_) => "explain",
+            Statement::Explain(_) | Statement::Tune(_) => "explain",
             Statement::Copy(_) => "copy",
             Statement::CreateDatabase(_) => "create_database",
             Statement::DropDatabase(_) => "drop_database",
@@ -67,6 +68,28 @@ impl Statement {
             Statement::Reset(_) => "reset",
         }
     }
+
+    /// The query in it, if its rows come from one: that of INSERT … SELECT, CREATE TABLE … AS and CREATE VIEW too.
+    pub fn query(&self) -> Option<&ast::Query> {
+        match self {
+            Statement::Query(ast) | Statement::Insert(ast) | Statement::Describe(Describe::Query(ast)) => {
+                match ast.as_ref() {
+                    ast::Statement::Query(query) => Some(query),
+                    ast::Statement::Insert(insert) => insert.source.as_deref(),
+                    _ => None,
+                }
+            }
+            Statement::Copy(copy) => match &copy.source {
+                CopySource::Query(query) => Some(query),
+                CopySource::Table(_) => None,
+            },
+            Statement::CreateTable(create) => create.query.as_deref(),
+            Statement::CreateView(create) => Some(&create.query),
+            Statement::Explain(explain) => explain.statement.query(),
+            Statement::Tune(tune) => tune.statement.query(),
+            _ => None,
+        }
+    }
 }
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] [FORMAT …] statement`
@@ -74,6 +97,21 @@ impl Statement {
 pub struct Explain {
     pub options: ExplainStatementOptions,
     pub statement: Statement,
+}
+
+/// `EXPLAIN TUNE [ANALYZE] [FORMAT TEXT | JSON] statement`, `EXPLAIN RULES statement`
+#[derive(Debug, Clone)]
+pub struct Tune {
+    pub form: TuneForm,
+    pub statement: Statement,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TuneForm {
+    /// What it needs and what it costs. `analyze`: it is run for that.
+    Report { analyze: bool, json: bool },
+    /// What each optimizer rule changed.
+    Rules,
 }
 
 /// `COPY t | (query) TO 'place' [STORED AS format] [PARTITIONED BY (…)] [OPTIONS (…)]`
@@ -197,10 +235,21 @@ pub struct AlterTable {
 pub enum AlterAction {
     Rename(ObjectName),
     SetProperties(Vec<(String, String)>),
-    UnsetProperties { names: Vec<String>, if_exists: bool },
-    AddColumns { columns: Vec<ColumnDefinition>, if_not_exists: bool },
+    UnsetProperties {
+        names: Vec<String>,
+        if_exists: bool,
+    },
+    AddColumns {
+        columns: Vec<ColumnDefinition>,
+        if_not_exists: bool,
+    },
     AddConstraint(ConstraintDefinition),
-    DropConstraint { name: Ident, if_exists: bool },
+    DropConstraint {
+        name: Ident,
+        if_exists: bool,
+    },
+    /// `VALIDATE CONSTRAINT name`: checks it on the data.
+    ValidateConstraint(Ident),
 }
 
 #[derive(Debug, Clone)]

@@ -16,6 +16,8 @@ use datafusion::execution::cache::{Cache, CacheEntryInfo};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
+use super::footers::RowFacts;
+
 /// More files than this in one table's cache are forgotten together.
 const MAX_FILES: usize = 1_000_000;
 
@@ -23,6 +25,15 @@ const MAX_FILES: usize = 1_000_000;
 #[derive(Debug, Default)]
 pub struct StorageCaches {
     schemas: Mutex<HashMap<String, Arc<SchemaCache>>>,
+    row_facts: Mutex<HashMap<String, KnownRowFacts>>,
+}
+
+/// What all files of a table say together, and of which files and columns.
+#[derive(Debug)]
+struct KnownRowFacts {
+    digest: String,
+    schema: SchemaRef,
+    facts: Arc<RowFacts>,
 }
 
 impl StorageCaches {
@@ -32,9 +43,22 @@ impl StorageCaches {
         Arc::clone(schemas.entry(format!("{store} {reading}")).or_default())
     }
 
+    /// What is known of the rows in the files with this digest, at a place that is read in one way.
+    pub(crate) fn row_facts(&self, reading: &str, digest: &str, schema: &SchemaRef) -> Option<Arc<RowFacts>> {
+        let known = lock(&self.row_facts);
+        let known = known.get(reading).filter(|known| known.digest == digest && known.schema == *schema)?;
+        Some(Arc::clone(&known.facts))
+    }
+
+    pub(crate) fn keep_row_facts(&self, reading: String, digest: &str, schema: &SchemaRef, facts: &Arc<RowFacts>) {
+        let known = KnownRowFacts { digest: digest.to_string(), schema: Arc::clone(schema), facts: Arc::clone(facts) };
+        lock(&self.row_facts).insert(reading, known);
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         lock(&self.schemas).clear();
+        lock(&self.row_facts).clear();
     }
 }
 

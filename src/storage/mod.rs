@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 mod errors;
+mod footers;
 mod format;
 pub mod kind;
 pub mod listing;
@@ -19,6 +20,7 @@ mod tests;
 mod write;
 
 pub use cache::StorageCaches;
+pub use footers::{ColumnFacts, RowFacts};
 pub use location::Location;
 pub use partitions::{NULL_PARTITION, Partitions};
 pub use scan::with_plain_readers;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraints, SchemaExt as _, Statistics, TableReference, project_schema};
+use datafusion::common::{SchemaExt as _, Statistics, TableReference, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -26,6 +26,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::adapter::CaseInsensitiveAdapterFactory;
 use super::cache::StorageCaches;
 use super::errors::from_datafusion;
+use super::footers::RowFacts;
 use super::format::{self, Reading, TableFormat};
 use super::listing;
 use super::location::Location;
@@ -33,6 +34,7 @@ use super::partitions::Partitions;
 use super::pruning;
 use super::scan::{FileNames, NamedSource};
 use super::{statistics, write};
+use crate::catalog::evidence::{FileFingerprint, FileSet};
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
 
@@ -70,7 +72,7 @@ pub struct DataFile {
 ///
 /// A session opens one for each statement: what is listed once holds for the whole statement, and files added from outside
 /// are seen by the next.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FileTable {
     location: Arc<Location>,
     format: Arc<dyn TableFormat>,
@@ -83,7 +85,6 @@ pub struct FileTable {
     /// The columns in the files and then those in folder names.
     schema: SchemaRef,
     columns_are_declared: bool,
-    constraints: Constraints,
 }
 
 impl FileTable {
@@ -131,15 +132,67 @@ impl FileTable {
             schema: Arc::new(Schema::new(fields)),
             file_schema,
             columns_are_declared,
-            constraints: Constraints::default(),
         })
     }
 
-    /// Keys that hold for the table's rows now. DataFusion believes them.
+    /// The same table with some of its files.
     #[must_use]
-    pub fn with_constraints(mut self, constraints: Constraints) -> Self {
-        self.constraints = constraints;
-        self
+    pub fn only(&self, keep: impl Fn(&DataFile) -> bool) -> Self {
+        let mut table = self.clone();
+        table.files.retain(|file| keep(file));
+        table
+    }
+
+    /// The path of a file below the table's location; empty if the location is the file.
+    pub fn path_of<'f>(&self, file: &'f DataFile) -> &'f str {
+        self.location.below(&file.meta.location).unwrap_or_else(|| file.meta.location.as_ref())
+    }
+
+    /// What the files look like now.
+    pub fn fingerprints(&self) -> FileSet {
+        let fingerprint = |file: &DataFile| FileFingerprint {
+            path: self.path_of(file).to_string(),
+            size: file.meta.size,
+            modified: file.meta.last_modified.timestamp_nanos_opt().unwrap_or_default(),
+            tag: file.meta.e_tag.clone(),
+        };
+        FileSet::new(self.files.iter().map(fingerprint).collect())
+    }
+
+    /// What the files leave no doubt about, for the table's columns; `None` if some file does not tell, or if more than
+    /// `most` files would have to be looked into. `digest` is that of [`fingerprints`](Self::fingerprints).
+    pub async fn row_facts(&self, state: &dyn Session, digest: &str, most: usize) -> Result<Option<Arc<RowFacts>>> {
+        let reading = format!("{} {}", self.location.absolute(), self.format.fingerprint());
+        if let Some(known) = self.caches.row_facts(&reading, digest, &self.schema) {
+            return Ok(Some(known));
+        }
+        if self.files.len() > most {
+            return Ok(None);
+        }
+        let Some(facts) = self.row_facts_of_files(state).await?.map(Arc::new) else { return Ok(None) };
+        self.caches.keep_row_facts(reading, digest, &self.schema, &facts);
+        Ok(Some(facts))
+    }
+
+    /// The same, whatever it takes.
+    pub async fn row_facts_of_files(&self, state: &dyn Session) -> Result<Option<RowFacts>> {
+        let reading = &self.reading(state);
+        let of_files = futures::stream::iter(0..self.files.len()).map(|index| async move {
+            let file = &self.files[index];
+            let Some(schema) = self.format.physical_schema(reading, &file.meta).await? else { return Ok(None) };
+            let facts = self.format.row_facts(reading, &file.meta, &schema).await?;
+            Ok(facts.map(|facts| facts.in_table(&schema, &self.file_schema, &self.partition_of(file))))
+        });
+        let mut of_files = std::pin::pin!(of_files.buffered(reading.concurrency()));
+        let mut all = RowFacts::empty(self.schema.fields().len());
+        while let Some(of_file) = of_files.next().await {
+            match of_file {
+                Ok(Some(facts)) => all.add(&facts),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(all))
     }
 
     pub fn location(&self) -> &Location {
@@ -300,10 +353,6 @@ impl TableProvider for FileTable {
         Arc::clone(&self.schema)
     }
 
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
-    }
-
     fn table_type(&self) -> TableType {
         TableType::Base
     }
@@ -345,7 +394,6 @@ impl TableProvider for FileTable {
             FileScanConfigBuilder::new(self.location.store().clone(), Arc::new(NamedSource::new(source, names)))
                 .with_file_groups(groups)
                 .with_file_compression_type(self.format.compression())
-                .with_constraints(self.constraints.clone())
                 .with_statistics(statistics)
                 .with_projection_indices(projection.cloned())?
                 .with_limit(limit)

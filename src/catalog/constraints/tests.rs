@@ -40,7 +40,8 @@ fn orders() -> Table {
 fn customer() -> Table {
     let columns = vec![column("c_custkey", DataType::Int64), column("c_name", DataType::LargeUtf8)];
     let key = suite::constraint("customer_pkey", primary_key(["c_custkey"]));
-    Table { columns, constraints: vec![key], ..table("customer") }
+    let name = suite::constraint("customer_c_name_key", unique(["c_name"]));
+    Table { columns, constraints: vec![key, name], ..table("customer") }
 }
 
 /// Declares constraints on `orders`, in a catalog that also has `customer`, a view `v` and the table `undeclared`.
@@ -49,7 +50,8 @@ fn declare_on(mut orders: Table, declared: Vec<DeclaredConstraint>) -> Result<Ta
         let store = MemoryMetastore::new();
         create(&store, customer()).await;
         create(&store, suite::view("v")).await;
-        create(&store, Table { columns: vec![], ..table("undeclared") }).await;
+        let key = suite::constraint("k", unique(["found"]));
+        create(&store, Table { columns: vec![], constraints: vec![key], ..table("undeclared") }).await;
         let others = referenced_tables(&store, &EmptyTables, &orders.name, &declared).await?;
         let columns = columns_of(&orders, &EmptyTables).await?;
         let before = orders.clone();
@@ -191,6 +193,22 @@ fn foreign_keys_pair_columns() {
 }
 
 #[test]
+fn foreign_keys_reference_a_declared_key() {
+    assert_fails(
+        one(foreign_key(["o_custkey", "o_clerk"], "customer", ["c_custkey", "c_name"])),
+        "(c_custkey, c_name) is no declared key of default.customer: a foreign key references a PRIMARY KEY or UNIQUE",
+        Some("ALTER TABLE default.customer ADD UNIQUE (c_custkey, c_name) declares it"),
+    );
+    let to_itself = declared(foreign_key(["o_custkey"], "orders", ["o_orderkey"]));
+    assert!(declare_on(orders(), vec![to_itself.clone()]).is_err());
+    // The order of a key's columns does not matter.
+    let both = || vec![declared(unique(["o_orderkey", "o_custkey"]))];
+    let swapped = declared(foreign_key(["o_orderkey", "o_custkey"], "orders", ["o_custkey", "o_orderkey"]));
+    declare_on(orders(), [both(), vec![swapped]].concat()).unwrap();
+    assert!(declare_on(orders(), [both(), vec![to_itself]].concat()).is_err(), "a part of a key is none");
+}
+
+#[test]
 fn foreign_keys_need_a_table_to_reference() {
     assert_fails(
         one(foreign_key(["o_custkey"], "custmer", ["c_custkey"])),
@@ -266,5 +284,5 @@ fn dropping_a_constraint() {
     let error = drop_constraint(&mut table, "customer_pky");
     assert_fails(error, "no constraint \"customer_pky\" on default.customer", Some("did you mean \"customer_pkey\"?"));
     assert_eq!(drop_constraint(&mut table, "customer_pkey").unwrap().kind, primary_key(["c_custkey"]));
-    assert_eq!(table.constraints, []);
+    assert_eq!(names(&table), ["customer_c_name_key"]);
 }

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
+
 use super::ColumnOf::{self, NullableNumber, NullableText, Number, Text};
 use super::relations::{all, qualified};
 use super::{Cell, Sources};
 use crate::catalog::CATALOG;
+use crate::catalog::evidence::Standing;
 use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName};
 use crate::error::Result;
 
@@ -26,6 +29,10 @@ pub(super) const TABLE_CONSTRAINTS: &[ColumnOf] = &[
     Text("trust"),
     Text("enabled"),
     Text("validated"),
+    // When it was checked, whether that counts for the files as they are now, and if not, why.
+    NullableText("checked_at"),
+    Text("evidence_current"),
+    NullableText("evidence"),
 ];
 
 pub(super) const KEY_COLUMN_USAGE: &[ColumnOf] = &[
@@ -42,6 +49,9 @@ pub(super) const KEY_COLUMN_USAGE: &[ColumnOf] = &[
     NullableText("referenced_table_schema"),
     NullableText("referenced_table_name"),
     NullableText("referenced_column_name"),
+    Text("trust"),
+    NullableText("checked_at"),
+    Text("evidence_current"),
 ];
 
 pub(super) const REFERENTIAL_CONSTRAINTS: &[ColumnOf] = &[
@@ -57,6 +67,9 @@ pub(super) const REFERENTIAL_CONSTRAINTS: &[ColumnOf] = &[
     Text("table_name"),
     Text("referenced_table_schema"),
     Text("referenced_table_name"),
+    Text("trust"),
+    NullableText("checked_at"),
+    Text("evidence_current"),
 ];
 
 async fn tables(sources: &Sources) -> Result<BTreeMap<TableName, Table>> {
@@ -76,23 +89,72 @@ fn constraint_name(table: &Table, constraint: &Constraint) -> [Cell; 3] {
     [CATALOG.into(), table.name.database.as_str().into(), constraint.name.as_str().into()]
 }
 
+/// How far the evidence goes on each constraint, by table and name.
+struct Standings(BTreeMap<TableName, Vec<Standing>>);
+
+impl Standings {
+    /// Lists the files of tables with evidence, and of no others.
+    async fn of(sources: &Sources, tables: &BTreeMap<TableName, Table>) -> Result<Self> {
+        let mut standings = BTreeMap::new();
+        for (name, table) in tables.iter().filter(|(_, table)| !table.constraints.is_empty()) {
+            standings.insert(name.clone(), sources.resolver.standings(table).await?);
+        }
+        Ok(Standings(standings))
+    }
+
+    fn on(&self, table: &Table, constraint: &Constraint) -> Option<&Standing> {
+        self.0.get(&table.name)?.iter().find(|standing| standing.constraint == constraint.name)
+    }
+
+    /// The cells `trust`, `checked_at` and `evidence_current`.
+    fn trust(&self, table: &Table, constraint: &Constraint) -> [Cell; 3] {
+        [trust(constraint), self.checked_at(table, constraint), self.is_current(table, constraint)]
+    }
+
+    fn checked_at(&self, table: &Table, constraint: &Constraint) -> Cell {
+        let checked_at = self.on(table, constraint).and_then(|standing| standing.checked_at);
+        checked_at.map_or(Cell::Null, |at| at.to_rfc3339_opts(SecondsFormat::Secs, true).into())
+    }
+
+    fn is_current(&self, table: &Table, constraint: &Constraint) -> Cell {
+        self.on(table, constraint).is_some_and(|standing| standing.why_not.is_none()).into()
+    }
+
+    fn in_words(&self, table: &Table, constraint: &Constraint) -> Cell {
+        match self.on(table, constraint) {
+            None => Cell::Null,
+            Some(standing) => standing.why_not.as_deref().unwrap_or("it holds for the files as they are now").into(),
+        }
+    }
+}
+
+fn trust(constraint: &Constraint) -> Cell {
+    if constraint.rely { "rely" } else { "norely" }.into()
+}
+
 pub(super) async fn table_constraints(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let tables = tables(sources).await?;
+    let standings = Standings::of(sources, &tables).await?;
     let row = |(table, constraint): (&Table, &Constraint)| {
         let rest = [
             constraint.kind.keywords().into(),
             false.into(),
             false.into(),
-            if constraint.rely { "rely" } else { "norely" }.into(),
+            trust(constraint),
             constraint.enabled.into(),
             constraint.validate.into(),
+            standings.checked_at(table, constraint),
+            standings.is_current(table, constraint),
+            standings.in_words(table, constraint),
         ];
         [&constraint_name(table, constraint)[..], &qualified(&table.name), &rest].concat()
     };
-    Ok(with_constraints(&tables(sources).await?).map(row).collect())
+    Ok(with_constraints(&tables).map(row).collect())
 }
 
 pub(super) async fn key_column_usage(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
     let tables = tables(sources).await?;
+    let standings = Standings::of(sources, &tables).await?;
     let mut rows = Vec::new();
     for (table, constraint) in with_constraints(&tables) {
         let columns = constraint.kind.columns();
@@ -115,6 +177,7 @@ pub(super) async fn key_column_usage(sources: &Sources) -> Result<Vec<Vec<Cell>>
                 }
                 _ => [Cell::Null, Cell::Null, Cell::Null, Cell::Null],
             });
+            row.extend(standings.trust(table, constraint));
             rows.push(row);
         }
     }
@@ -123,6 +186,7 @@ pub(super) async fn key_column_usage(sources: &Sources) -> Result<Vec<Vec<Cell>>
 
 pub(super) async fn referential_constraints(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
     let tables = tables(sources).await?;
+    let standings = Standings::of(sources, &tables).await?;
     let mut rows = Vec::new();
     for (table, constraint) in with_constraints(&tables) {
         let ConstraintKind::ForeignKey { references, referenced_columns, .. } = &constraint.kind else { continue };
@@ -138,7 +202,8 @@ pub(super) async fn referential_constraints(sources: &Sources) -> Result<Vec<Vec
             references.database.as_str().into(),
             references.name.as_str().into(),
         ];
-        rows.push([&constraint_name(table, constraint)[..], &key, &rest].concat());
+        let trust = standings.trust(table, constraint);
+        rows.push([&constraint_name(table, constraint)[..], &key, &rest, &trust].concat());
     }
     Ok(rows)
 }

@@ -143,15 +143,15 @@ async fn constraints_with_their_trust() {
         "SELECT * EXCLUDE (constraint_catalog, table_catalog, constraint_schema, is_deferrable, initially_deferred)
          FROM information_schema.table_constraints"
     ).await, @r"
-    +-----------------+--------------+------------+-----------------+--------+---------+-----------+
-    | constraint_name | table_schema | table_name | constraint_type | trust  | enabled | validated |
-    +-----------------+--------------+------------+-----------------+--------+---------+-----------+
-    | orders_pkey     | default      | orders     | PRIMARY KEY     | norely | YES     | NO        |
-    | nn              | default      | orders     | NOT NULL        | rely   | NO      | YES       |
-    | to_customer     | default      | orders     | FOREIGN KEY     | norely | YES     | NO        |
-    | to_nowhere      | default      | orders     | FOREIGN KEY     | norely | YES     | NO        |
-    | customer_pkey   | sales        | customer   | PRIMARY KEY     | rely   | YES     | NO        |
-    +-----------------+--------------+------------+-----------------+--------+---------+-----------+
+    +-----------------+--------------+------------+-----------------+--------+---------+-----------+------------+------------------+----------+
+    | constraint_name | table_schema | table_name | constraint_type | trust  | enabled | validated | checked_at | evidence_current | evidence |
+    +-----------------+--------------+------------+-----------------+--------+---------+-----------+------------+------------------+----------+
+    | orders_pkey     | default      | orders     | PRIMARY KEY     | norely | YES     | NO        |            | NO               |          |
+    | nn              | default      | orders     | NOT NULL        | rely   | NO      | YES       |            | NO               |          |
+    | to_customer     | default      | orders     | FOREIGN KEY     | norely | YES     | NO        |            | NO               |          |
+    | to_nowhere      | default      | orders     | FOREIGN KEY     | norely | YES     | NO        |            | NO               |          |
+    | customer_pkey   | sales        | customer   | PRIMARY KEY     | rely   | YES     | NO        |            | NO               |          |
+    +-----------------+--------------+------------+-----------------+--------+---------+-----------+------------+------------------+----------+
     ");
 }
 

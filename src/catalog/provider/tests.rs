@@ -1,7 +1,8 @@
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::*;
-use crate::catalog::model::{DEFAULT_DATABASE, Database};
+use crate::catalog::evidence::{Evidence, FileFingerprint, FileSet};
+use crate::catalog::model::{Constraint, DEFAULT_DATABASE, Database};
 use crate::catalog::suite::{EmptyTables, create, create_database, table, view};
 use crate::catalog::{CATALOG, IfExists, MemoryMetastore, Metastore, TableChange};
 
@@ -158,6 +159,22 @@ impl Metastore for Broken {
     }
 
     async fn update_table(&self, _: &TableName, _: TableChange) -> Result<()> {
+        broken()
+    }
+
+    async fn evidence(&self, _: &TableName) -> Result<Vec<Evidence>> {
+        broken()
+    }
+
+    async fn evidence_files(&self, _: &TableName, _: &str) -> Result<Vec<Vec<FileFingerprint>>> {
+        broken()
+    }
+
+    async fn store_evidence(&self, _: &TableName, _: &Constraint, _: &Evidence, _: &[FileSet]) -> Result<()> {
+        broken()
+    }
+
+    async fn delete_evidence(&self, _: &TableName, _: &str) -> Result<()> {
         broken()
     }
 }

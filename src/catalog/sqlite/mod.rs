@@ -3,6 +3,7 @@
 //! The folder holds `catalog.sqlite` and, under `warehouse/`, the files of managed tables; it can be copied or moved
 //! as a whole. Readers see one state of the catalog for the length of a call, writers come one after the other.
 
+mod evidence;
 mod file;
 mod location;
 mod migrations;
@@ -14,7 +15,8 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::model::{DEFAULT_DATABASE, Database, Relation, TableName};
+use super::evidence::{Evidence, FileFingerprint, FileSet};
+use super::model::{Constraint, DEFAULT_DATABASE, Database, Relation, TableName};
 use super::{IfExists, Metastore, TableChange, rules, unknown_database, unknown_relation};
 use crate::error::{Error, Result};
 use location::Folder;
@@ -253,9 +255,11 @@ impl Metastore for SqliteMetastore {
             None => Ok(None),
             Some((_, Relation::View(_))) => Err(rules::not_a_table(name).into()),
             Some((id, Relation::Table(mut table))) => {
+                let before = table.constraints.clone();
                 change(&mut table)?;
                 rules::check_updated(name, &table)?;
                 rows::replace_table(tx, &self.folder, id, &table)?;
+                evidence::delete_changed(tx, id, &before, &table.constraints)?;
                 Ok(Some(()))
             }
         })?;
@@ -263,6 +267,43 @@ impl Metastore for SqliteMetastore {
             Some(()) => Ok(()),
             None => Err(unknown_relation(self, name).await),
         }
+    }
+
+    async fn evidence(&self, table: &TableName) -> Result<Vec<Evidence>> {
+        self.read(|tx| evidence::load(tx, table))
+    }
+
+    async fn evidence_files(&self, table: &TableName, constraint: &str) -> Result<Vec<Vec<FileFingerprint>>> {
+        self.read(|tx| evidence::load_files(tx, table, constraint))
+    }
+
+    async fn store_evidence(
+        &self,
+        table: &TableName,
+        constraint: &Constraint,
+        evidence: &Evidence,
+        files: &[FileSet],
+    ) -> Result<()> {
+        let stored = self.write(|tx| match rows::relation(tx, &self.folder, table)? {
+            None => Ok(None),
+            Some((_, Relation::View(_))) => Err(rules::not_a_table(table).into()),
+            Some((id, Relation::Table(found))) => {
+                rules::check_evidence(&found, constraint, evidence, files)?;
+                evidence::store(tx, id, evidence, files)?;
+                Ok(Some(()))
+            }
+        })?;
+        match stored {
+            Some(()) => Ok(()),
+            None => Err(unknown_relation(self, table).await),
+        }
+    }
+
+    async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
+        self.write(|tx| match rows::relation(tx, &self.folder, table)? {
+            Some((id, _)) => evidence::delete(tx, id, constraint),
+            None => Ok(()),
+        })
     }
 }
 

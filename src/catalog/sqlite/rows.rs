@@ -21,7 +21,13 @@ pub(super) struct DatabaseId(i64);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RelationId(i64);
 
-fn all<T>(
+impl RelationId {
+    pub(super) fn key(self) -> i64 {
+        self.0
+    }
+}
+
+pub(super) fn all<T>(
     tx: &Transaction<'_>,
     sql: &str,
     params: impl Params,
@@ -30,7 +36,7 @@ fn all<T>(
     tx.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     tx: &Transaction<'_>,
     sql: &str,
     params: impl Params,
@@ -39,7 +45,7 @@ fn one<T>(
     tx.prepare_cached(sql)?.query_row(params, read).optional()
 }
 
-fn run(tx: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<()> {
+pub(super) fn run(tx: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<()> {
     tx.prepare_cached(sql)?.execute(params).map(|_| ())
 }
 

@@ -217,6 +217,9 @@ fn nothing_of_a_dropped_table_stays_in_the_file() {
     futures::executor::block_on(async {
         store.create_relation(&table.clone().into(), IfExists::Fail).await.unwrap();
         store.update_table(&table.name, Box::new(|_| Ok(()))).await.unwrap();
+        for constraint in &table.constraints {
+            suite::store_evidence(&store, &table, constraint).await;
+        }
         store.drop_relation(&table.name).await.unwrap();
     });
     let connection = store.connection.lock().unwrap();
@@ -229,6 +232,9 @@ fn nothing_of_a_dropped_table_stays_in_the_file() {
         "constraint_columns",
         "table_statistics",
         "column_statistics",
+        "evidence",
+        "evidence_files",
+        "file_sets",
     ] {
         let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 0, "{name}");

@@ -117,6 +117,17 @@ impl Arguments {
         self.source.span(word.range.clone())
     }
 
+    /// Where all of it stands.
+    pub(super) fn place(&self) -> Span {
+        self.source.span(self.range.clone())
+    }
+
+    /// The word with its quotes; its variables are replaced.
+    pub(super) fn written<'a>(&'a self, word: &'a Argument) -> &'a str {
+        let text = self.source.text().get(word.range.clone()).unwrap_or_default();
+        if text.contains("${") { &word.text } else { text }
+    }
+
     pub(super) fn source(&self) -> &Arc<Source> {
         &self.source
     }
@@ -126,8 +137,7 @@ impl Arguments {
         if word.quote == Some('\'') {
             return Ok(ObjectName::from(vec![Ident::with_quote_and_span('\'', self.span(word), word.text.as_str())]));
         }
-        let text = self.source.text().get(word.range.clone()).unwrap_or_default();
-        let written = if text.contains("${") { word.text.as_str() } else { text };
+        let written = self.written(word);
         let wrong = || self.error(word, format!("\"{}\" is not the name of a table", word.text));
         let mut tokens = Tokenizer::new(dialect.tokens(), written).tokenize_with_location().map_err(|_| wrong())?;
         let start = self.span(word).start;

@@ -16,7 +16,7 @@ use crate::cli::runner::Ended;
 use crate::cli::shell::fitting::render;
 use crate::error::{Error, Result};
 use crate::names::quote_string;
-use crate::session::{Outcome, Session};
+use crate::session::{Outcome, Session, files_of};
 use crate::sql::statement::{Describe, ParsedStatement, Statement};
 use crate::storage::FileTable;
 
@@ -113,8 +113,7 @@ async fn details(
     }
     if more {
         let provider = session.open_table(name, parsed).await?;
-        let open = provider.as_ref() as &dyn std::any::Any;
-        if let Some(files) = open.downcast_ref::<FileTable>() {
+        if let Some(files) = files_of(provider.as_ref()) {
             lines.extend(of_files(session, files, relation).await?);
         }
     }

@@ -46,6 +46,7 @@ fn facts(last: &LastRun) -> Vec<(&'static str, String)> {
         ("peak memory", bytes(stats.peak_memory_bytes)),
     ];
     facts.extend(last.notes.iter().map(|note| ("note", note.clone())));
+    facts.extend(last.dropped.iter().map(|join| ("join dropped", join.clone())));
     facts.extend(stats.error.iter().map(|error| ("error", error.clone())));
     facts
 }

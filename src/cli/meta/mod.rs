@@ -6,6 +6,7 @@
 mod arguments;
 mod buffer;
 mod connect;
+mod constraints;
 mod databases;
 mod describe;
 mod edit;
@@ -18,6 +19,7 @@ mod history;
 mod include;
 mod last;
 mod output;
+mod profile;
 mod pset;
 mod quit;
 mod relations;
@@ -153,6 +155,8 @@ pub(super) const COMMANDS: &[&dyn MetaCommand] = &[
     &relations::Tables,
     &relations::Views,
     &schema::Schema,
+    &constraints::Constraints,
+    &profile::Profile,
     &databases::Databases,
     &functions::Functions,
     &include::Include,
@@ -297,7 +301,7 @@ fn eyes(format: Format) -> bool {
 }
 
 /// Texts as rows.
-fn batch(columns: Vec<(&str, Vec<Option<String>>)>) -> Result<RecordBatch> {
+pub(super) fn batch(columns: Vec<(&str, Vec<Option<String>>)>) -> Result<RecordBatch> {
     let columns =
         columns.into_iter().map(|(name, values)| (name, Arc::new(StringArray::from(values)) as ArrayRef, true));
     RecordBatch::try_from_iter_with_nullable(columns)

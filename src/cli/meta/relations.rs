@@ -152,7 +152,7 @@ fn table(relation: &Relation) -> Option<&crate::catalog::model::Table> {
 }
 
 /// The relations whose names match `sales.ord*`, `ord*` or nothing at all.
-async fn matching(call: &Call<'_>, pattern: Option<&Argument>) -> Result<Vec<Relation>> {
+pub(super) async fn matching(call: &Call<'_>, pattern: Option<&Argument>) -> Result<Vec<Relation>> {
     let session = &call.runner.session;
     let metastore = session.metastore();
     let text = pattern.map_or("*", |word| word.text.as_str());

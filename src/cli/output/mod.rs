@@ -41,7 +41,7 @@ pub const DEFAULT_TERMINAL_ROWS: usize = 40;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
     /// Aligned columns in a frame, for eyes
-    #[value(alias = "aligned")]
+    #[value(alias = "aligned", alias = "text")]
     Table,
     /// Comma-separated values; NULL is an empty field, an empty string is ""
     Csv,

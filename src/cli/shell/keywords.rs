@@ -154,6 +154,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     "WITH",
 ];
 
+/// What an explanation can be, before the statement.
+pub(super) const EXPLAINED: &[&str] = &["ANALYZE", "FORMAT", "RULES", "TUNE", "TUNE ANALYZE", "VERBOSE"];
+
 /// What SHOW shows, besides settings.
 pub(super) const SHOWN: &[&str] =
     &["ALL", "COLUMNS FROM", "CREATE TABLE", "DATABASES", "FUNCTIONS", "TABLES", "VARIABLES", "VIEWS"];

@@ -2,10 +2,11 @@
 
 use sqlparser::ast::Spanned;
 
-use crate::catalog::constraints::drop_constraint;
+use crate::catalog::constraints::{drop_constraint, find_constraint};
 use crate::catalog::model::{Relation, Table, TableName};
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::session::constraints::Checked;
 use crate::session::resolve::{fold, no_table};
 use crate::sql::statement::{AlterAction, AlterTable, ParsedStatement};
 
@@ -86,8 +87,33 @@ impl Session {
             }
             AlterAction::AddConstraint(definition) => {
                 let ready = self.ready_constraint(&table, definition, parsed).await?;
-                let added = self.change(&name, move |table| ready.add_to(table)).await;
-                added.map_err(|error| error.at(&parsed.source, definition.span))
+                let added = async {
+                    // First on a copy: what is checked is the constraint as it will be.
+                    let mut with_it = table.clone();
+                    ready.clone().add_to(&mut with_it)?;
+                    let Some(constraint) = with_it.constraints.last() else { return Ok(()) };
+                    let ready = ready.named(&constraint.name);
+                    let checked = match constraint.validate {
+                        true => Some(self.check_on_data(&with_it, constraint, true).await?),
+                        false => None,
+                    };
+                    checked.iter().try_for_each(Checked::require)?;
+                    self.change(&name, move |table| ready.add_to(table)).await?;
+                    match &checked {
+                        Some(checked) => self.keep_evidence(checked).await,
+                        None => Ok(()),
+                    }
+                };
+                added.await.map_err(|error: Error| error.at(&parsed.source, definition.span))
+            }
+            AlterAction::ValidateConstraint(constraint) => {
+                let validated = async {
+                    let constraint = find_constraint(&table, &fold(constraint))?;
+                    let checked = self.check_on_data(&table, constraint, false).await?;
+                    checked.require()?;
+                    self.keep_evidence(&checked).await
+                };
+                validated.await.map_err(|error| error.at(&parsed.source, constraint.span))
             }
             AlterAction::DropConstraint { name: constraint, if_exists } => {
                 let (wanted, if_exists) = (fold(constraint), *if_exists);

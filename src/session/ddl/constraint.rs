@@ -5,10 +5,12 @@ use crate::catalog::model::{Column, ConstraintKind, Table, TableName};
 use crate::catalog::provider::columns_of;
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::session::constraints::Checked;
 use crate::session::resolve::{fold, table_name};
 use crate::sql::statement::{ConstraintDefinition, ConstraintDefinitionKind, ParsedStatement};
 
 /// A definition with all that is needed to add it to its table at once.
+#[derive(Debug, Clone)]
 pub(super) struct ReadyConstraint {
     declared: DeclaredConstraint,
     columns: Vec<Column>,
@@ -19,6 +21,12 @@ impl ReadyConstraint {
     /// Checks it against the table as it is now, names it, and adds it.
     pub(super) fn add_to(self, table: &mut Table) -> Result<()> {
         constraints::declare(table, &self.columns, vec![self.declared], &self.others)
+    }
+
+    /// The same under a name that was found for it.
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.declared.name = Some(name.to_string());
+        self
     }
 }
 
@@ -34,6 +42,17 @@ impl Session {
         ready.add_to(table).map_err(|error| error.at(&parsed.source, definition.span))
     }
 
+    /// Checks those constraints of a table on its data that say VALIDATE. The table need not be in the catalog.
+    pub(super) async fn validate(&self, table: &Table) -> Result<Vec<Checked>> {
+        let mut all = Vec::new();
+        for constraint in table.constraints.iter().filter(|constraint| constraint.validate) {
+            let checked = self.check_on_data(table, constraint, true).await?;
+            checked.require()?;
+            all.push(checked);
+        }
+        Ok(all)
+    }
+
     /// Looks up what a definition refers to.
     pub(super) async fn ready_constraint(
         &self,
@@ -42,12 +61,6 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<ReadyConstraint> {
         let ready = async {
-            if definition.validate {
-                return Err(Error::statement(
-                    "VALIDATE is not supported yet: constraints are declared, not checked on the data",
-                )
-                .help("leave the word out, or write NOVALIDATE"));
-            }
             let declared = declared(definition, &table.name)?;
             let tables = self.statement_tables(&table.name.database);
             let columns = columns_of(table, tables.resolver()).await?;
@@ -60,7 +73,7 @@ impl Session {
             .await?;
             Ok(ReadyConstraint { declared, columns, others })
         };
-        ready.await.map_err(|error| error.at(&parsed.source, definition.span))
+        ready.await.map_err(|error: Error| error.at(&parsed.source, definition.span))
     }
 }
 

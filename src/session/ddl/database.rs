@@ -30,6 +30,11 @@ impl Session {
         if drop.if_exists && self.metastore.database(&name).await?.is_none() {
             return Ok(());
         }
+        if drop.cascade && self.metastore.database(&name).await?.is_some() {
+            let inside = self.metastore.relations(&name).await?;
+            let inside: Vec<_> = inside.iter().map(|relation| relation.name().clone()).collect();
+            self.require_unreferenced(&inside).await?;
+        }
         for relation in self.metastore.drop_database(&name, drop.cascade).await? {
             self.delete_files_of(&relation)?;
         }

@@ -3,8 +3,11 @@
 use sqlparser::ast::Spanned;
 
 use crate::catalog::model::{Relation, TableKind, TableName};
+use crate::catalog::show_create::qualified_name;
 use crate::error::{Error, Result};
+use crate::names::quote_identifier;
 use crate::session::Session;
+use crate::session::constraints::standing::referenced;
 use crate::session::resolve::no_table;
 use crate::sql::statement::{Drop, ParsedStatement};
 use crate::storage::location::Location;
@@ -17,9 +20,41 @@ impl Session {
             let found = self.find_to_drop(drop, name).await.map_err(|error| error.at(&parsed.source, name.span()))?;
             names.extend(found);
         }
+        if !drop.view {
+            self.require_unreferenced(&names).await?;
+        }
         for name in names {
             let dropped = self.metastore.drop_relation(&name).await?;
             self.delete_files_of(&dropped)?;
+        }
+        Ok(())
+    }
+
+    /// An error if a foreign key of another table references one of these tables: it would be left without what it is about.
+    pub(super) async fn require_unreferenced(&self, dropped: &[TableName]) -> Result<()> {
+        for database in self.metastore.databases().await? {
+            for relation in self.metastore.relations(&database.name).await? {
+                let Relation::Table(table) = relation else { continue };
+                if dropped.contains(&table.name) {
+                    continue;
+                }
+                let by = table.constraints.iter().find_map(|constraint| {
+                    referenced(constraint).filter(|parent| dropped.contains(parent)).map(|parent| (constraint, parent))
+                });
+                if let Some((constraint, parent)) = by {
+                    let drop = format!(
+                        "ALTER TABLE {} DROP CONSTRAINT {}",
+                        qualified_name(&table.name),
+                        quote_identifier(&constraint.name)
+                    );
+                    return Err(Error::statement(format!(
+                        "{parent} cannot be dropped: the foreign key \"{}\" of {} references it",
+                        constraint.name, table.name
+                    ))
+                    .help(format!("{drop} comes first, or drop both tables in one statement"))
+                    .help("CREATE OR REPLACE TABLE gives it other columns and rows"));
+                }
+            }
         }
         Ok(())
     }

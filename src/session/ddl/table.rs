@@ -11,6 +11,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use crate::catalog::IfExists;
 use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
 use crate::error::{Error, Result};
+use crate::session::constraints::Checked;
 use crate::session::plan::Planned;
 use crate::session::resolve::fold;
 use crate::session::unfinished::Unfinished;
@@ -52,7 +53,8 @@ impl Session {
             Some(query) => self.create_table_as(create, query, name, parsed).await,
             None => {
                 let table = self.declared_table(create, name, parsed).await?;
-                self.keep_table(table, create).await?;
+                let checked = self.validate(&table).await?;
+                self.keep_table(table, create, &checked).await?;
                 Ok(Outcome::Done { rows: None })
             }
         }
@@ -70,11 +72,11 @@ impl Session {
             Some(query) => self.table_of_query(create, query, name, parsed).await?.table,
             None => self.declared_table(create, name, parsed).await?,
         };
-        if self.check_only { self.keep_table(table, create).await } else { Ok(()) }
+        if self.check_only { self.keep_table(table, create, &[]).await } else { Ok(()) }
     }
 
-    /// Puts a table into the catalog, in the place of an older one if the statement says so, whose files then go.
-    async fn keep_table(&self, table: Table, create: &CreateTable) -> Result<()> {
+    /// Puts a table and what was found about it into the catalog, in the place of an older one if the statement says so, whose files then go.
+    async fn keep_table(&self, table: Table, create: &CreateTable, checked: &[Checked]) -> Result<()> {
         let if_exists = match (create.or_replace, create.if_not_exists) {
             (true, _) => IfExists::Replace,
             (false, true) => IfExists::Keep,
@@ -82,7 +84,11 @@ impl Session {
         };
         let replaced = if create.or_replace { self.metastore.relation(&table.name).await? } else { None };
         let location = table.location.clone();
-        self.metastore.create_relation(&Relation::Table(table), if_exists).await?;
+        if self.metastore.create_relation(&Relation::Table(table), if_exists).await? {
+            for checked in checked {
+                self.keep_evidence(checked).await?;
+            }
+        }
         match replaced {
             Some(Relation::Table(old)) if old.location != location => self.delete_files_of(&Relation::Table(old)),
             _ => Ok(()),
@@ -253,7 +259,8 @@ impl Session {
         };
         let unfinished = Unfinished::new(&location);
         let rows = written.await?;
-        self.keep_table(table, create).await?;
+        let checked = self.validate(&table).await?;
+        self.keep_table(table, create, &checked).await?;
         unfinished.keep();
         Ok(Outcome::Done { rows })
     }

@@ -1,4 +1,4 @@
-//! ALTER TABLE: rename, properties, new columns, constraints.
+//! ALTER TABLE: rename, properties, new columns, constraints and their checks.
 
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
@@ -33,12 +33,15 @@ fn action(parser: &mut Parser) -> Parsed<AlterAction> {
         let if_exists = words::if_exists(parser);
         return Ok(AlterAction::DropConstraint { name: parser.parse_identifier()?, if_exists });
     }
+    if words::take(parser, &["VALIDATE", "CONSTRAINT"]) {
+        return Ok(AlterAction::ValidateConstraint(parser.parse_identifier()?));
+    }
     if words::take(parser, &["ADD"]) {
         return add(parser);
     }
     words::unexpected(
         parser,
-        "RENAME TO, SET TBLPROPERTIES, UNSET TBLPROPERTIES, ADD COLUMNS, ADD CONSTRAINT or DROP CONSTRAINT",
+        "RENAME TO, SET TBLPROPERTIES, UNSET TBLPROPERTIES, ADD COLUMNS, ADD CONSTRAINT, DROP CONSTRAINT or VALIDATE CONSTRAINT",
     )
 }
 

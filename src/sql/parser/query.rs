@@ -72,6 +72,7 @@ pub(super) fn finish(statement: &mut Statement, variables: &Variables, source: &
             finish_part(ast.as_mut(), variables, source)
         }
         Statement::Explain(explain) => finish(&mut explain.statement, variables, source),
+        Statement::Tune(tune) => finish(&mut tune.statement, variables, source),
         Statement::Copy(copy) => match &mut copy.source {
             CopySource::Query(query) => finish_part(query.as_mut(), variables, source),
             CopySource::Table(_) => Ok(()),

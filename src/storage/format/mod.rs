@@ -27,6 +27,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
 use super::cache::StorageCaches;
 use super::errors::{self, format_name, store_error};
+use super::footers::RowFacts;
 use super::location::Location;
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
@@ -75,6 +76,16 @@ pub(crate) trait TableFormat: Debug + Send + Sync {
         _file: &ObjectMeta,
         _schema: &SchemaRef,
     ) -> Result<Option<Statistics>> {
+        Ok(None)
+    }
+
+    /// What the file leaves no doubt about, in the columns of `schema`, the file's own.
+    async fn row_facts(
+        &self,
+        _reading: &Reading<'_>,
+        _file: &ObjectMeta,
+        _schema: &SchemaRef,
+    ) -> Result<Option<RowFacts>> {
         Ok(None)
     }
 

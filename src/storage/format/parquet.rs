@@ -33,6 +33,7 @@ use crate::catalog::model::FileFormat;
 use crate::error::Result;
 use crate::storage::cache::FooterCache;
 use crate::storage::errors::{empty_file, from_datafusion, read_error};
+use crate::storage::footers::{self, RowFacts};
 use crate::storage::schema;
 
 /// The length of the footer and the magic letters, which a file ends with.
@@ -220,6 +221,16 @@ impl TableFormat for Parquet {
         let failed = |error| Self::failed(reading, file, error);
         let metadata = self.footer(reading, file).await.map_err(failed)?;
         DFParquetMetadata::statistics_from_parquet_metadata(&metadata, schema).map(Some).map_err(failed)
+    }
+
+    async fn row_facts(
+        &self,
+        reading: &Reading<'_>,
+        file: &ObjectMeta,
+        schema: &SchemaRef,
+    ) -> Result<Option<RowFacts>> {
+        let footer = self.footer(reading, file).await.map_err(|error| Self::failed(reading, file, error))?;
+        Ok(Some(footers::of_parquet(&footer, schema)))
     }
 
     fn file_source(

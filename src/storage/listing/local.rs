@@ -158,19 +158,31 @@ fn join_path(root: &Path, folder: &str, name: &str) -> Path {
     Path::parse(&text).unwrap_or_else(|_| Path::from(text))
 }
 
-/// As the local store describes a file, down to the tag, so that caches agree whoever fills them.
+/// As the local store describes a file, with a tag that begins as the store's. Behind that comes the time of the inode's last
+/// change in nanoseconds: programs can put a file's time of change back to what it was, but not this one, so that no rewritten
+/// file passes for the old one, neither in caches nor as evidence.
 fn local_meta(location: Path, metadata: &std::fs::Metadata) -> ObjectMeta {
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let micros = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
     #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+    let (inode, changed) = {
+        use std::os::unix::fs::MetadataExt;
+        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        (metadata.ino(), changed)
+    };
     #[cfg(not(unix))]
-    let inode = 0;
+    let (inode, changed) = (0, 0_i128);
     ObjectMeta {
         location,
         last_modified: modified.into(),
         size: metadata.len(),
-        e_tag: Some(format!("{inode:x}-{micros:x}-{:x}", metadata.len())),
+        e_tag: Some(format!("{inode:x}-{micros:x}-{:x}-{changed:x}", metadata.len())),
         version: None,
     }
+}
+
+/// When the inode of a local file was last changed, in nanoseconds since 1970, by the tag that its listing has.
+pub fn time_of_change(tag: &str) -> Option<i128> {
+    let (_, changed) = tag.rsplit_once('-')?;
+    i128::from_str_radix(changed, 16).ok()
 }

@@ -13,7 +13,7 @@ use rustyline::completion::Pair as Candidate;
 use sqlparser::tokenizer::Token;
 
 use self::scope::{Lexeme, common_tables, lexemes, sources};
-use super::keywords::{CREATED, DROPPED, KEYWORDS, SHOWN, STATEMENTS, TYPES};
+use super::keywords::{CREATED, DROPPED, EXPLAINED, KEYWORDS, SHOWN, STATEMENTS, TYPES};
 use super::names::Names;
 use crate::catalog::model::TableName;
 use crate::names::quote_identifier;
@@ -287,7 +287,10 @@ fn wanted(before: &[Lexeme]) -> Wanted {
     let words: Vec<String> = before.iter().map(|lexeme| lexeme.keyword().unwrap_or_default()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] | ["EXPLAIN"] | ["EXPLAIN", "ANALYZE" | "VERBOSE"] => Wanted::Words(STATEMENTS.to_vec()),
+        ["EXPLAIN"] => Wanted::Words([EXPLAINED, STATEMENTS].concat()),
+        [] | ["EXPLAIN", "ANALYZE" | "VERBOSE" | "TUNE" | "RULES"] | ["EXPLAIN", "TUNE", "ANALYZE"] => {
+            Wanted::Words(STATEMENTS.to_vec())
+        }
         ["USE"] | ["DROP", "DATABASE"] | [.., "IN", "DATABASE"] | ["SHOW", "TABLES" | "VIEWS", "IN" | "FROM"] => {
             Wanted::Databases
         }

@@ -1,0 +1,106 @@
+//! A scan: what the table's constraints and its files say, as far as the scan gives its rows.
+
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableScan};
+
+use super::super::{ColumnFacts, ColumnSet, Facts, Instance, Key, KnownConstraintKind, KnownTable, Origin, both};
+use super::{is_exact, predicate};
+
+pub(super) fn of_scan(scan: &TableScan) -> Facts {
+    let mut facts = of_table(scan);
+    let fetch = scan.fetch.map(|fetch| fetch as u64);
+    if let Some(fetch) = fetch {
+        // The source may stop there, but need not.
+        for instance in &mut facts.instances {
+            instance.complete &= facts.rows.most.is_some_and(|most| most <= fetch);
+        }
+        facts.rows.least = facts.rows.least.min(fetch);
+    }
+    if !scan.filters.is_empty() {
+        apply_filters(&mut facts, scan);
+    }
+    match &scan.projection {
+        Some(projection) => facts.finished().columns_kept(projection),
+        None => facts.finished(),
+    }
+}
+
+/// The whole table, with all of its columns.
+fn of_table(scan: &TableScan) -> Facts {
+    let schema = scan.source.schema();
+    let mut facts = Facts::nothing(schema.fields().len());
+    let Some(known) = KnownTable::of(&scan.source) else { return facts };
+    let table = known.facts();
+    facts.instances.push(Instance {
+        table: table.clone(),
+        schema: schema.clone(),
+        tag: known.tag().cloned(),
+        complete: true,
+        null_extended: false,
+        at_most_once: true,
+    });
+    for (position, field) in schema.fields().iter().enumerate() {
+        let mut column =
+            ColumnFacts { origin: Some(Origin { instance: 0, column: position }), ..ColumnFacts::default() };
+        let files = table.columns.get(position);
+        let by_files = |what: &str| vec![table.by_files(format!("{what} of {}", field.name()))];
+        column.not_null = match table.not_null(position) {
+            Some(constraint) => Some(vec![constraint.clone()]),
+            None => files.filter(|files| files.nulls == Some(0)).map(|_| by_files("null count")),
+        };
+        // NaN is in no minimum or maximum.
+        if is_exact(field.data_type())
+            && let Some(files) = files
+        {
+            let bound = |value: &Option<_>, what: &str| {
+                let value: &datafusion::common::ScalarValue = value.as_ref()?;
+                let fits = !value.is_null() && value.data_type() == *field.data_type();
+                fits.then(|| (value.clone(), by_files(what)))
+            };
+            column.min = bound(&files.min, "minimum");
+            column.max = bound(&files.max, "maximum");
+        }
+        facts.columns[position] = column;
+    }
+    for constraint in &table.constraints {
+        let KnownConstraintKind::Unique { columns, .. } = &constraint.kind else { continue };
+        let usable = |column: &usize| schema.fields().get(*column).is_some_and(|field| is_exact(field.data_type()));
+        if columns.is_empty() || !columns.iter().all(usable) {
+            continue;
+        }
+        let columns: ColumnSet = columns.iter().copied().collect();
+        let because = vec![constraint.reference.clone()];
+        let strict = columns
+            .iter()
+            .try_fold(because.clone(), |because, column| Some(both(because, facts.is_not_null(*column)?)));
+        if let Some(because) = strict {
+            facts.add_key(Key { columns: columns.clone(), strict: true, because });
+        }
+        // Under `=`, that no column is NULL need not be known.
+        facts.add_key(Key { columns, strict: false, because });
+    }
+    if let Some(rows) = table.rows {
+        let because = vec![table.by_files("row count".to_string())];
+        facts.rows.least = rows;
+        facts.rows.least_because = because.clone();
+        facts.at_most(rows, because);
+    }
+    facts
+}
+
+/// Filters inside the scan. Those that the source does not apply exactly stand above the scan as well: here they only may have
+/// dropped rows.
+fn apply_filters(facts: &mut Facts, scan: &TableScan) {
+    let Ok(schema) = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema()) else {
+        return facts.rows_dropped();
+    };
+    let filters: Vec<&Expr> = scan.filters.iter().collect();
+    let support = scan.source.supports_filters_pushdown(&filters).unwrap_or_default();
+    for (index, filter) in filters.into_iter().enumerate() {
+        match support.get(index) {
+            Some(TableProviderFilterPushDown::Exact) => predicate::apply(facts, &schema, filter),
+            _ if predicate::always_holds(facts, &schema, filter) => {}
+            _ => facts.rows_dropped(),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Runs a query with our rules and without, and compares the rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::context::{SessionContext, SessionState};
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_plan::collect;
+use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+use ostrich::optimizer::facts::Trust;
+use ostrich::optimizer::prune;
+use ostrich::optimizer::rules_with_prune;
+use ostrich::optimizer::trace::{SharedTrace, Trace};
+use tokio::runtime::Runtime;
+
+use crate::data::{self, Data};
+use crate::generate;
+use crate::query::Query;
+use crate::rng::Rng;
+use crate::schema::Schema;
+
+/// A query with everything that it runs on.
+#[derive(Clone)]
+pub struct World {
+    pub seed: u64,
+    pub schema: Schema,
+    pub data: Data,
+    pub query: Query,
+    pub trust: Trust,
+    pub wide: bool,
+}
+
+/// What a query is run with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rules {
+    /// Only those of DataFusion's that nothing can run without.
+    Needed,
+    /// DataFusion's, without `eliminate_join`, which ours replace; with the one of ours that is not about pruning.
+    Stock,
+    /// Stock and all of ours.
+    All,
+    /// Stock and one of ours.
+    Alone(&'static str),
+}
+
+/// Which rules run alone.
+#[derive(Debug, Clone)]
+pub enum Alone {
+    Each,
+    These(Vec<&'static str>),
+    /// Three, those first that did something when all ran; by a seed.
+    Three(u64),
+}
+
+impl Alone {
+    fn names(&self, fired: &BTreeMap<&'static str, usize>) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = prune::all().iter().map(|rule| rule.name()).collect();
+        match self {
+            Alone::Each => names,
+            Alone::These(names) => names.clone(),
+            Alone::Three(seed) => {
+                Rng::new(*seed ^ 0xA10E).shuffle(&mut names);
+                names.sort_by_key(|name| !fired.contains_key(name));
+                names.truncate(3);
+                names
+            }
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Difference {
+    pub rules: Rules,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub struct Report {
+    /// DataFusion cannot run it at all, and why.
+    pub refused: Option<String>,
+    /// Stock DataFusion gives other rows than the unoptimized query, or an error.
+    pub stock: Option<Difference>,
+    pub difference: Option<Difference>,
+    /// DataFusion's physical planner fails for the plan that our rules made.
+    pub unplanned: Option<Difference>,
+    /// Of the run with all rules.
+    pub fired: BTreeMap<&'static str, usize>,
+}
+
+type Answer = Result<Vec<Vec<String>>, String>;
+
+struct Ran {
+    answer: Answer,
+    plan: String,
+    fired: BTreeMap<&'static str, usize>,
+}
+
+pub struct Runner {
+    runtime: Runtime,
+    /// With 1 and with 2 partitions: the tables with what is known of them, and plain.
+    contexts: [(SessionContext, SessionContext); 2],
+}
+
+/// Subqueries become joins, DISTINCT becomes an aggregation; the rest is for speed.
+const NEEDED: [&str; 8] = [
+    "rewrite_set_comparison",
+    "replace_distinct_aggregate",
+    "decorrelate_predicate_subquery",
+    "scalar_subquery_to_join",
+    "decorrelate_lateral_join",
+    // NOT IN heeds NULLs in a hash join only.
+    "extract_equijoin_predicate",
+    // Sorting for no rows at all panics.
+    "eliminate_limit",
+    "opaque_grouping_keys",
+];
+
+/// What runs longer has been generated too large.
+const LONGEST: Duration = Duration::from_secs(5);
+
+impl World {
+    pub fn random(seed: u64) -> World {
+        let mut rng = Rng::new(seed);
+        let schema = Schema::random(&mut rng);
+        let data = data::random(&mut rng, &schema);
+        let query = generate::random(&mut rng, &schema, &data);
+        let trust = if rng.percent(50) { Trust::Rely } else { Trust::Checked };
+        World { seed, schema, data, query, trust, wide: rng.percent(40) }
+    }
+
+    pub fn describe(&self) -> String {
+        let mut out = format!("seed {}\n{}", self.seed, self.schema.ddl());
+        for (table, rows) in self.schema.tables.iter().zip(&self.data) {
+            let value = |(at, value): (usize, &Option<i64>)| match value {
+                Some(code) => table.columns[at].ty.literal(*code),
+                None => "NULL".to_string(),
+            };
+            let rows: Vec<String> = rows
+                .iter()
+                .map(|row| format!("({})", row.iter().enumerate().map(value).collect::<Vec<_>>().join(", ")))
+                .collect();
+            if rows.is_empty() {
+                let _ = writeln!(out, "-- {} is empty", table.name);
+            } else {
+                let _ = writeln!(out, "INSERT INTO {} VALUES {};", table.name, rows.join(", "));
+            }
+        }
+        let _ = writeln!(out, "{};", self.query);
+        out
+    }
+}
+
+fn context(partitions: usize) -> SessionContext {
+    let config = SessionConfig::new().with_target_partitions(partitions);
+    SessionContext::new_with_state(SessionStateBuilder::new().with_config(config).with_default_features().build())
+}
+
+impl Runner {
+    pub fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Runner { runtime, contexts: [1, 2].map(|partitions| (context(partitions), context(partitions))) }
+    }
+
+    fn register(&self, world: &World) -> (SessionState, SessionState) {
+        let (known, plain) = &self.contexts[usize::from(world.wide)];
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            let _ = known.deregister_table(name);
+            let _ = plain.deregister_table(name);
+        }
+        for (index, table) in world.schema.tables.iter().enumerate() {
+            let rows = &world.data[index];
+            let with_facts = Arc::new(data::known(&world.schema, index, rows, world.trust));
+            known.register_table(&table.name, with_facts).expect("the name is free");
+            plain.register_table(&table.name, data::plain(table, rows)).expect("the name is free");
+        }
+        (known.state(), plain.state())
+    }
+
+    /// Runs the query with `alone` of our rules one at a time, and with all, and with none.
+    pub fn check(&self, world: &World, alone: &Alone) -> Report {
+        let (known, plain) = self.register(world);
+        let mut report = Report::default();
+        let sql = world.query.to_string();
+        let logical = |state: &SessionState| {
+            self.runtime.block_on(async {
+                let plan = state.create_logical_plan(&sql).await?;
+                state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
+            })
+        };
+        let (plan, plain_plan) = match (logical(&known), logical(&plain)) {
+            (Ok(plan), Ok(plain_plan)) => (plan, plain_plan),
+            (_, Err(error)) => {
+                report.refused = Some(format!("planning: {error}"));
+                return report;
+            }
+            (Err(error), Ok(_)) => {
+                let text = format!("{}planning with what is known fails: {error}\n", world.describe());
+                report.difference = Some(Difference { rules: Rules::All, text });
+                return report;
+            }
+        };
+        let mut ran = HashMap::new();
+        let unoptimized = self.run(&plain, &plain_plan, &Rules::Needed, &mut HashMap::new());
+        let stock = self.run(&plain, &plain_plan, &Rules::Stock, &mut HashMap::new());
+        let order = world.query.visible_order();
+        let truth = match (&unoptimized.answer, &stock.answer) {
+            (Ok(_), _) => &unoptimized,
+            (Err(_), Ok(_)) => &stock,
+            (Err(error), Err(_)) => {
+                report.refused = Some(format!("running: {error}"));
+                return report;
+            }
+        };
+        let describe = |rules: &Rules, other: &Ran| {
+            let text = format!(
+                "{}--- expected\n{}\n{}--- with {rules:?}\n{}\n{}",
+                world.describe(),
+                truth.plan,
+                print(&truth.answer),
+                other.plan,
+                print(&other.answer)
+            );
+            Difference { rules: rules.clone(), text }
+        };
+        let stock_is_right = same(&truth.answer, &stock.answer, &order);
+        if !stock_is_right {
+            report.stock = Some(describe(&Rules::Stock, &stock));
+        }
+        let mut all = vec![Rules::All];
+        while let Some(rules) = all.pop() {
+            let ours = self.run(&known, &plan, &rules, &mut ran);
+            if rules == Rules::All {
+                report.fired.clone_from(&ours.fired);
+                all = alone.names(&report.fired).into_iter().map(Rules::Alone).collect();
+            }
+            let right = same(&truth.answer, &ours.answer, &order);
+            if right || (!stock_is_right && same(&stock.answer, &ours.answer, &order)) {
+                continue;
+            }
+            // It loses track of columns that are the same: an error, not wrong rows.
+            if ours.answer.as_ref().is_err_and(|error| error.contains("SanityCheckPlan")) {
+                report.unplanned = Some(describe(&rules, &ours));
+                continue;
+            }
+            report.difference = Some(describe(&rules, &ours));
+            break;
+        }
+        report
+    }
+
+    /// Whether the query's plan is another one when a condition of our rules is broken on purpose.
+    #[cfg(debug_assertions)]
+    pub fn depends_on(&self, world: &World, condition: &'static str) -> bool {
+        let (known, _) = self.register(world);
+        let optimized = || -> datafusion::error::Result<String> {
+            let plan = self.runtime.block_on(known.create_logical_plan(&world.query.to_string()))?;
+            let plan = known.analyzer().execute_and_check(plan, known.config_options(), |_, _| {})?;
+            let optimizer = Optimizer::with_rules(list(&Rules::All, &SharedTrace::default()));
+            let optimized = optimizer.optimize(plan, &known, |_, _| {})?;
+            Ok(optimized.display_indent_schema().to_string())
+        };
+        let (whole, broken) = (optimized(), prune::planted::with_broken(condition, optimized));
+        match (whole, broken) {
+            (Ok(whole), Ok(broken)) => whole != broken,
+            (whole, broken) => whole.is_ok() != broken.is_ok(),
+        }
+    }
+
+    /// Plans that come out the same run once.
+    fn run(&self, state: &SessionState, plan: &LogicalPlan, rules: &Rules, ran: &mut HashMap<String, Answer>) -> Ran {
+        let trace: SharedTrace = Arc::new(Trace::default());
+        let optimizer = Optimizer::with_rules(list(rules, &trace));
+        let optimized = optimizer.optimize(plan.clone(), state, |_, _| {});
+        let mut fired = BTreeMap::new();
+        for event in trace.events() {
+            *fired.entry(event.rule).or_default() += 1;
+        }
+        let optimized = match optimized {
+            Ok(optimized) => optimized,
+            Err(error) => return Ran { answer: Err(error.to_string()), plan: String::new(), fired },
+        };
+        let text = optimized.display_indent_schema().to_string();
+        if let Some(answer) = ran.get(&text) {
+            return Ran { answer: answer.clone(), plan: text, fired };
+        }
+        let answer = self.runtime.block_on(async {
+            let rows = async {
+                let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
+                collect(physical, state.task_ctx()).await
+            };
+            match tokio::time::timeout(LONGEST, AssertUnwindSafe(rows).catch_unwind()).await {
+                Ok(Ok(Ok(batches))) => Ok(rows_of(&batches)),
+                Ok(Ok(Err(error))) => Err(error.to_string()),
+                Ok(Err(_)) => Err("it panics".to_string()),
+                Err(_) => Err("it takes too long".to_string()),
+            }
+        });
+        ran.insert(text.clone(), answer.clone());
+        Ran { answer, plan: text, fired }
+    }
+}
+
+/// The rules in their order.
+fn list(rules: &Rules, trace: &SharedTrace) -> Vec<ostrich::optimizer::Rule> {
+    let disabled: HashSet<String> = match rules {
+        Rules::Needed | Rules::Stock => HashSet::from(["prune".to_string()]),
+        Rules::All => HashSet::new(),
+        Rules::Alone(name) => {
+            prune::all().iter().map(|rule| rule.name()).filter(|other| other != name).map(str::to_string).collect()
+        }
+    };
+    let mut list = rules_with_prune(&disabled, Arc::clone(trace));
+    if *rules == Rules::Needed {
+        list.retain(|rule| NEEDED.contains(&rule.name()));
+    }
+    list
+}
+
+fn rows_of(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let options = FormatOptions::new().with_null("NULL");
+    let mut rows = vec![];
+    for batch in batches {
+        let columns: Vec<ArrayFormatter<'_>> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("its type can be shown"))
+            .collect();
+        for row in 0..batch.num_rows() {
+            rows.push(columns.iter().map(|column| column.value(row).to_string()).collect());
+        }
+    }
+    rows
+}
+
+/// The same rows as often, and the sort keys in the same order.
+fn same(left: &Answer, right: &Answer, order: &[usize]) -> bool {
+    let (Ok(left), Ok(right)) = (left, right) else { return left.is_err() && right.is_err() };
+    let keys = |rows: &[Vec<String>]| -> Vec<Vec<String>> {
+        rows.iter().map(|row| order.iter().map(|at| row[*at].clone()).collect()).collect()
+    };
+    let sorted = |rows: &[Vec<String>]| {
+        let mut rows = rows.to_vec();
+        rows.sort();
+        rows
+    };
+    left.len() == right.len() && sorted(left) == sorted(right) && (order.is_empty() || keys(left) == keys(right))
+}
+
+fn print(answer: &Answer) -> String {
+    match answer {
+        Ok(rows) => {
+            let mut out = format!("{} rows\n", rows.len());
+            let mut lines: Vec<String> = rows.iter().map(|row| row.join(" | ")).collect();
+            lines.truncate(40);
+            for line in lines {
+                let _ = writeln!(out, "  {line}");
+            }
+            out
+        }
+        Err(error) => format!("error: {error}\n"),
+    }
+}
