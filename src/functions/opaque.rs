@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::exec_err;
+use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -12,7 +12,11 @@ use datafusion::logical_expr::{
 
 static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     // Volatile: else it would be constant where its argument is.
-    function(Opaque { name: "ostrich_opaque", nullable: false, signature: Signature::any(1, Volatility::Volatile) })
+    function(Opaque {
+        name: "ostrich_opaque",
+        nullable: false,
+        signature: Signature::variadic_any(Volatility::Volatile),
+    })
 });
 
 static KEYLESS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
@@ -23,6 +27,9 @@ static NULLABLE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
     function(Opaque { name: "ostrich_nullable", nullable: true, signature: Signature::any(1, Volatility::Immutable) })
 });
 
+static NOTHING: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| Arc::new(ScalarUDF::from(Nothing { signature: Signature::nullary(Volatility::Volatile) })));
+
 fn function(opaque: Opaque) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(opaque))
 }
@@ -30,6 +37,12 @@ fn function(opaque: Opaque) -> Arc<ScalarUDF> {
 /// The same value, about which nothing is known.
 pub fn opaque(expr: Expr) -> Expr {
     OPAQUE.call(vec![expr])
+}
+
+/// The same value, which is not known to be constant even if it is a literal. DataFusion's physical plans take a call for constant if
+/// its arguments are, volatile or not, so that one more is needed that is none.
+pub fn opaque_constant(expr: Expr) -> Expr {
+    OPAQUE.call(vec![expr, NOTHING.call(vec![])])
 }
 
 /// The same value, of which it is not known that it is (part of) a key. Filters and constants go through.
@@ -72,16 +85,16 @@ impl ScalarUDFImpl for Opaque {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
-            [data_type] => Ok(data_type.clone()),
-            _ => exec_err!("{} takes one value", self.name),
+            [data_type, ..] => Ok(data_type.clone()),
+            [] => exec_err!("{} takes one value", self.name),
         }
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         match arguments.arg_fields {
-            [field] if self.nullable => Ok(Arc::new(field.as_ref().clone().with_nullable(true))),
-            [field] => Ok(Arc::clone(field)),
-            _ => exec_err!("{} takes one value", self.name),
+            [field, ..] if self.nullable => Ok(Arc::new(field.as_ref().clone().with_nullable(true))),
+            [field, ..] => Ok(Arc::clone(field)),
+            [] => exec_err!("{} takes one value", self.name),
         }
     }
 
@@ -90,5 +103,29 @@ impl ScalarUDFImpl for Opaque {
             Some(value) => Ok(value),
             None => exec_err!("{} takes one value", self.name),
         }
+    }
+}
+
+/// NULL, which is not known to be the same in every row.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Nothing {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Nothing {
+    fn name(&self) -> &str {
+        "ostrich_nothing"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Null)
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(ColumnarValue::Scalar(ScalarValue::Null))
     }
 }

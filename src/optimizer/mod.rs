@@ -1,6 +1,7 @@
 //! Logical rules: DataFusion's own, and the place where ours join them.
 
 pub mod facts;
+mod filled_constants;
 mod nullable_subqueries;
 mod one_row_subquery;
 mod opaque_grouping_keys;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use filled_constants::FilledConstants;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
@@ -69,7 +71,8 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     rules.insert(0, Arc::new(NullableSubqueries));
     // First: each rule may draw conclusions from keys that are none.
     rules.insert(0, Arc::new(UnnestKeys));
-    // Last: it hides what the others look for.
+    // Last: they hide what the others look for.
+    rules.push(Arc::new(FilledConstants));
     rules.push(Arc::new(OpaqueGroupingKeys));
     rules
 }
