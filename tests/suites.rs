@@ -5,12 +5,15 @@
 //! `OSTRICH_SUITES` is a folder with `tpch/queries/*.sql`, `tpch/answers/*.csv` (`|`-separated, NULL as `NULL`) and the same for
 //! `tpcds`. The data is generated once, into Cargo's folder for tests.
 
+#[path = "common/texts.rs"]
+mod texts;
+
 use std::path::{Path, PathBuf};
 
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use ostrich::generate::{Format, GenerateRequest, Suite, generate};
 use ostrich::session::{Session, SessionOptions};
+
+use crate::texts::texts;
 
 /// Averages and quotients: other engines compute in doubles what is a decimal here.
 const TOLERANCE: f64 = 1e-3;
@@ -77,7 +80,10 @@ async fn check(data: &Path, query: &Path, answer: &Path) -> Result<(), String> {
     session.register_data(&data.display().to_string()).await.map_err(|error| error.to_string())?;
     let sql = std::fs::read_to_string(query).map_err(|error| error.to_string())?;
     let batches = session.query(&sql).await.map_err(|error| error.to_string())?;
-    let mut found: Vec<Vec<String>> = batches.iter().flat_map(rows).collect();
+    let mut found: Vec<Vec<String>> = batches.iter().flat_map(texts).collect();
+    for cell in found.iter_mut().flatten() {
+        *cell = cell.trim().to_string();
+    }
     let text = std::fs::read_to_string(answer).map_err(|error| error.to_string())?;
     let mut expected: Vec<Vec<String>> =
         text.lines().skip(1).map(|line| line.split('|').map(|cell| cell.trim().to_string()).collect()).collect();
@@ -109,24 +115,4 @@ fn same(a: &str, b: &str) -> bool {
         (Ok(a), Ok(b)) => (a - b).abs() <= TOLERANCE.max(b.abs() * 1e-9),
         _ => false,
     }
-}
-
-fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
-    let options = FormatOptions::default();
-    let formatters: Vec<_> = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
-        .collect();
-    (0..batch.num_rows())
-        .map(|row| {
-            let cells = batch.columns().iter().zip(&formatters);
-            cells
-                .map(|(column, formatter)| match column.is_null(row) {
-                    true => "NULL".to_string(),
-                    false => formatter.value(row).to_string().trim().to_string(),
-                })
-                .collect()
-        })
-        .collect()
 }

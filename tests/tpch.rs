@@ -1,10 +1,13 @@
 //! The queries of `queries/tpch` over `testdata/tpch`, against answers that another engine computed.
 
+#[path = "common/texts.rs"]
+mod texts;
+
 use std::path::{Path, PathBuf};
 
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use ostrich::session::{Session, SessionOptions};
+
+use crate::texts::texts;
 
 /// How far numbers may be apart, as a part of the greater one.
 const TOLERANCE: f64 = 1e-6;
@@ -72,26 +75,6 @@ async fn run(query: &Path) -> Vec<Vec<String>> {
 
 fn data() -> PathBuf {
     root().join("testdata/tpch")
-}
-
-fn texts(batch: &RecordBatch) -> Vec<Vec<String>> {
-    let options = FormatOptions::new();
-    let formatters: Vec<_> = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
-        .collect();
-    (0..batch.num_rows())
-        .map(|row| {
-            let cells = batch.columns().iter().zip(&formatters);
-            cells
-                .map(|(column, formatter)| match column.is_null(row) {
-                    true => "NULL".to_string(),
-                    false => formatter.value(row).to_string(),
-                })
-                .collect()
-        })
-        .collect()
 }
 
 fn expected(answer: &Path) -> Vec<Vec<String>> {

@@ -170,6 +170,25 @@ pub struct Table {
     pub statistics: Option<TableStatistics>,
 }
 
+impl Table {
+    /// A table over somebody's files of which nothing but the place is declared.
+    pub fn external(name: TableName, format: FileFormat, location: String) -> Self {
+        Table {
+            name,
+            kind: TableKind::External,
+            format,
+            location,
+            columns: Vec::new(),
+            partition_columns: None,
+            options: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            comment: None,
+            constraints: Vec::new(),
+            statistics: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     pub name: String,

@@ -35,8 +35,27 @@ impl OptimizerRule for FilledConstants {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        if !has_outer_join(&plan) {
+            return Ok(Transformed::no(plan));
+        }
         let needs = Needs::everything(plan.schema());
         visit(plan, &needs, &FactsCache::default())
+    }
+}
+
+/// Most plans have none: no facts need to be derived for them.
+fn has_outer_join(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if fills(join.join_type) != (false, false))
+        || plan.inputs().into_iter().any(has_outer_join)
+}
+
+/// Whether a join fills columns of its left side with NULLs, and of its right side.
+fn fills(join_type: JoinType) -> (bool, bool) {
+    match join_type {
+        JoinType::Left => (false, true),
+        JoinType::Right => (true, false),
+        JoinType::Full => (true, true),
+        _ => (false, false),
     }
 }
 
@@ -62,8 +81,7 @@ fn hidden(join: &Join, needs: &Needs, facts: &FactsCache) -> Result<Option<Join>
         let is_constant = |column: &usize| known.columns.get(*column).is_some_and(|facts| facts.constant.is_some());
         columns.filter(|column| needs.columns.contains(&(offset + column))).filter(is_constant).collect()
     };
-    let fills_left = matches!(join.join_type, JoinType::Right | JoinType::Full);
-    let fills_right = matches!(join.join_type, JoinType::Left | JoinType::Full);
+    let (fills_left, fills_right) = fills(join.join_type);
     let left = if fills_left { opaque_columns(&join.left, &read(0, &join.left))? } else { None };
     let right = if fills_right { opaque_columns(&join.right, &read(width, &join.right))? } else { None };
     if left.is_none() && right.is_none() {

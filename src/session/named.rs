@@ -10,7 +10,7 @@ use sqlparser::parser::Parser;
 
 use super::Session;
 use super::resolve::{StatementTables, no_table, table_name};
-use crate::catalog::model::{Relation, Table, TableKind, TableName};
+use crate::catalog::model::{Relation, Table, TableName};
 use crate::catalog::provider::looks_like_a_path;
 use crate::error::Result;
 use crate::storage::location::Location;
@@ -71,19 +71,7 @@ impl Session {
             }
         }
         let name = self.free_table_name(location.stem().unwrap_or("data")).await?;
-        let table = Table {
-            name,
-            kind: TableKind::External,
-            format,
-            location: location.absolute(),
-            columns: Vec::new(),
-            partition_columns: None,
-            options: Default::default(),
-            properties: Default::default(),
-            comment: None,
-            constraints: Vec::new(),
-            statistics: None,
-        };
+        let table = Table::external(name, format, location.absolute());
         Ok(Named::File(table, Arc::new(provider)))
     }
 

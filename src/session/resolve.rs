@@ -25,7 +25,7 @@ use super::constraints::standing::{Concerned, Listed, judge, referenced};
 use super::numbered::Numbers;
 use crate::catalog::evidence::{Evidence, Standing};
 use crate::catalog::memory::MemoryMetastore;
-use crate::catalog::model::{Constraint, FileFormat, Relation, Table, TableKind, TableName, View};
+use crate::catalog::model::{Constraint, FileFormat, Relation, Table, TableName, View};
 use crate::catalog::provider::{OstrichCatalog, RelationResolver};
 use crate::catalog::{CATALOG, IfExists, Metastore, unknown_database};
 use crate::error::datafusion::in_statement;
@@ -483,19 +483,8 @@ impl TableOpener {
             let name = found.name.to_lowercase();
             let location = found.location;
             let format = self.format_at(state, &location).await?;
-            let table = Table {
-                name: TableName::new(crate::catalog::model::DEFAULT_DATABASE, name.as_str()),
-                kind: TableKind::External,
-                format,
-                location: location.absolute(),
-                columns: Vec::new(),
-                partition_columns: None,
-                options: Default::default(),
-                properties: Default::default(),
-                comment: None,
-                constraints: Vec::new(),
-                statistics: None,
-            };
+            let table_name = TableName::new(crate::catalog::model::DEFAULT_DATABASE, name.as_str());
+            let table = Table::external(table_name, format, location.absolute());
             if !metastore.create_relation(&Relation::Table(table), IfExists::Keep).await? {
                 return Err(Error::usage(format!("two files or folders would both be table \"{name}\""))
                     .help("register one of them by its own path, or use CREATE EXTERNAL TABLE"));

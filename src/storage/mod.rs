@@ -5,6 +5,7 @@ mod cache;
 mod errors;
 mod footers;
 mod format;
+mod forward;
 pub mod kind;
 pub mod listing;
 pub mod location;

@@ -4,16 +4,14 @@
 //! here gives each file a reader of its own kind and makes its columns fit by name.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::ipc::convert::try_schema_from_ipc_buffer;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::Session;
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::listing::PartitionedFile;
@@ -23,19 +21,19 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{LexOrdering, LexRequirement, PhysicalExpr};
+use datafusion::physical_expr::{LexOrdering, LexRequirement};
 use datafusion::physical_expr_adapter::{PhysicalExprAdapterFactory as _, replace_columns_with_literals};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 
 use super::options::Options;
-use super::{Reading, TableFormat, first_bytes, schemas_of};
+use super::{Reading, TableFormat, first_bytes, schemas_of, stated_schema};
 use crate::catalog::model::FileFormat;
 use crate::error::Result;
 use crate::storage::adapter::CaseInsensitiveAdapterFactory;
-use crate::storage::errors::{damaged, empty_file, from_datafusion};
+use crate::storage::errors::{damaged, from_datafusion};
+use crate::storage::forward::describe_by_inner;
 use crate::storage::schema;
 
 /// Enough for the schema message of most files.
@@ -92,27 +90,21 @@ impl TableFormat for ArrowIpc {
     }
 
     async fn physical_schema(&self, reading: &Reading<'_>, file: &ObjectMeta) -> Result<Option<SchemaRef>> {
-        let known = reading.caches.schemas(reading.location.store().as_str(), &self.fingerprint());
-        if let Some(schema) = known.get(file) {
-            return Ok(Some(schema));
-        }
-        if file.size == 0 {
-            return Err(empty_file(FileFormat::Arrow, &reading.shown(file)));
-        }
-        let mut count = START;
-        let schema = loop {
-            let start = first_bytes(reading, file, count).await?;
-            match schema_at_start(&start) {
-                Ok(schema) => break schema,
-                Err(None) if count < file.size => count *= 16,
-                Err(why) => {
-                    let why = why.unwrap_or_else(|| "it breaks off".to_string());
-                    return Err(damaged(FileFormat::Arrow, &reading.shown(file), &why));
+        let read = async {
+            let mut count = START;
+            loop {
+                let start = first_bytes(reading, file, count).await?;
+                match schema_at_start(&start) {
+                    Ok(schema) => return Ok(schema.fields().clone()),
+                    Err(None) if count < file.size => count *= 16,
+                    Err(why) => {
+                        let why = why.unwrap_or_else(|| "it breaks off".to_string());
+                        return Err(damaged(FileFormat::Arrow, &reading.shown(file), &why));
+                    }
                 }
             }
         };
-        let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(Default::default()));
-        Ok(Some(known.put(file, Arc::new(Schema::new(fields.collect::<Vec<Field>>())))))
+        stated_schema(self, reading, file, read).await
     }
 
     fn file_source(
@@ -165,6 +157,8 @@ impl ArrowTableSource {
 }
 
 impl FileSource for ArrowTableSource {
+    describe_by_inner!();
+
     fn create_file_opener(
         &self,
         object_store: Arc<dyn ObjectStore>,
@@ -190,28 +184,8 @@ impl FileSource for ArrowTableSource {
         }))
     }
 
-    fn table_schema(&self) -> &TableSchema {
-        self.inner.table_schema()
-    }
-
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
         Arc::new(self.with_inner(self.inner.with_batch_size(batch_size)))
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        self.inner.projection()
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        self.inner.metrics()
-    }
-
-    fn file_type(&self) -> &str {
-        self.inner.file_type()
-    }
-
-    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_extra(t, f)
     }
 
     fn repartitioned(
@@ -227,13 +201,6 @@ impl FileSource for ArrowTableSource {
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DataFusionResult<Option<Arc<dyn FileSource>>> {
         let pushed = self.inner.try_pushdown_projection(projection)?;
         Ok(pushed.map(|inner| Arc::new(self.with_inner(inner)) as Arc<dyn FileSource>))
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        self.inner.apply_expressions(f)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow_avro::reader::ReaderBuilder;
 use datafusion::catalog::Session;
 use datafusion::datasource::physical_plan::parquet::transform_schema_to_view;
@@ -16,10 +16,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
 
 use super::options::Options;
-use super::{Reading, TableFormat, first_bytes, schemas_of};
+use super::{Reading, TableFormat, first_bytes, schemas_of, stated_schema};
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
-use crate::storage::errors::{damaged, empty_file};
+use crate::storage::errors::damaged;
 use crate::storage::schema;
 
 /// Enough for the header of most files, which holds the schema.
@@ -54,24 +54,18 @@ impl TableFormat for Avro {
     }
 
     async fn physical_schema(&self, reading: &Reading<'_>, file: &ObjectMeta) -> Result<Option<SchemaRef>> {
-        let known = reading.caches.schemas(reading.location.store().as_str(), &self.fingerprint());
-        if let Some(schema) = known.get(file) {
-            return Ok(Some(schema));
-        }
-        if file.size == 0 {
-            return Err(empty_file(FileFormat::Avro, &reading.shown(file)));
-        }
-        let mut count = HEADER;
-        let schema = loop {
-            let start = first_bytes(reading, file, count).await?;
-            match ReaderBuilder::new().build(Cursor::new(start)) {
-                Ok(reader) => break reader.schema(),
-                Err(_) if count < file.size => count *= 16,
-                Err(error) => return Err(damaged(FileFormat::Avro, &reading.shown(file), &error.to_string())),
+        let read = async {
+            let mut count = HEADER;
+            loop {
+                let start = first_bytes(reading, file, count).await?;
+                match ReaderBuilder::new().build(Cursor::new(start)) {
+                    Ok(reader) => return Ok(reader.schema().fields().clone()),
+                    Err(_) if count < file.size => count *= 16,
+                    Err(error) => return Err(damaged(FileFormat::Avro, &reading.shown(file), &error.to_string())),
+                }
             }
         };
-        let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(Default::default()));
-        Ok(Some(known.put(file, Arc::new(Schema::new(fields.collect::<Vec<Field>>())))))
+        stated_schema(self, reading, file, read).await
     }
 
     fn file_source(

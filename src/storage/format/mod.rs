@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::Statistics;
 use datafusion::common::parsers::CompressionTypeVariant;
@@ -299,6 +299,26 @@ pub(crate) async fn first_bytes(reading: &Reading<'_>, file: &ObjectMeta, count:
         |error: object_store::Error| store_error(&error, &reading.shown(file), reading.location.store_scheme());
     let result = reading.store.get_opts(&file.location, options).await.map_err(failed)?;
     Ok(result.bytes().await.map_err(failed)?.to_vec())
+}
+
+/// The schema of a file that states its own, from the cache or from `read`. What writers note beside fields differs from file to file
+/// and says nothing about the rows: it is left out.
+pub(crate) async fn stated_schema(
+    format: &impl TableFormat,
+    reading: &Reading<'_>,
+    file: &ObjectMeta,
+    read: impl Future<Output = Result<Fields>>,
+) -> Result<Option<SchemaRef>> {
+    let known = reading.caches.schemas(reading.location.store().as_str(), &format.fingerprint());
+    if let Some(schema) = known.get(file) {
+        return Ok(Some(schema));
+    }
+    if file.size == 0 {
+        return Err(errors::empty_file(format.kind(), &reading.shown(file)));
+    }
+    let fields = read.await?;
+    let fields = fields.iter().map(|field| field.as_ref().clone().with_metadata(Default::default()));
+    Ok(Some(known.put(file, Arc::new(Schema::new(fields.collect::<Vec<Field>>())))))
 }
 
 /// The schemas of all files, read where they are not known already.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::Session;
 use datafusion::common::Statistics;
 use datafusion::config::{ConfigField, TableParquetOptions};
@@ -28,11 +28,11 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::options::Options;
-use super::{Reading, TableFormat, schemas_of};
+use super::{Reading, TableFormat, schemas_of, stated_schema};
 use crate::catalog::model::FileFormat;
 use crate::error::Result;
 use crate::storage::cache::FooterCache;
-use crate::storage::errors::{empty_file, from_datafusion, read_error};
+use crate::storage::errors::{from_datafusion, read_error};
 use crate::storage::footers::{self, RowFacts};
 use crate::storage::schema;
 
@@ -196,20 +196,12 @@ impl TableFormat for Parquet {
     }
 
     async fn physical_schema(&self, reading: &Reading<'_>, file: &ObjectMeta) -> Result<Option<SchemaRef>> {
-        let known = reading.caches.schemas(reading.location.store().as_str(), &self.fingerprint());
-        if let Some(schema) = known.get(file) {
-            return Ok(Some(schema));
-        }
-        if file.size == 0 {
-            return Err(empty_file(FileFormat::Parquet, &reading.shown(file)));
-        }
-        let failed = |error| Self::failed(reading, file, error);
-        let footer = self.footer(reading, file).await.map_err(failed)?;
-        let schema = self.arrow_schema(&footer).map_err(failed)?;
-        // Notes that writers leave with schema and fields differ from file to file and say nothing about the rows.
-        let fields: Vec<Field> =
-            schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(Default::default())).collect();
-        Ok(Some(known.put(file, Arc::new(Schema::new(fields)))))
+        let read = async {
+            let failed = |error| Self::failed(reading, file, error);
+            let footer = self.footer(reading, file).await.map_err(failed)?;
+            Ok(self.arrow_schema(&footer).map_err(failed)?.fields().clone())
+        };
+        stated_schema(self, reading, file, read).await
     }
 
     async fn statistics(

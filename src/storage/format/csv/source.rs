@@ -1,12 +1,10 @@
 //! Reads CSV files in a scan.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::parsers::CompressionTypeVariant;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     CsvSource, FileGroupPartitioner, FileOpenFuture, FileOpener, FileScanConfig, FileSource,
@@ -14,10 +12,8 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
-use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -27,6 +23,7 @@ use super::dialect::Dialect;
 use super::header::Layout;
 use super::splits::Splits;
 use crate::storage::format::text::bytes_of;
+use crate::storage::forward::describe_by_inner;
 use crate::storage::location::Location;
 
 /// How the files of a table are read.
@@ -78,6 +75,8 @@ impl CsvTableSource {
 }
 
 impl FileSource for CsvTableSource {
+    describe_by_inner!();
+
     fn create_file_opener(
         &self,
         object_store: Arc<dyn ObjectStore>,
@@ -111,28 +110,8 @@ impl FileSource for CsvTableSource {
         ProjectionOpener::try_new(projection, Arc::new(opener), &schema)
     }
 
-    fn table_schema(&self) -> &TableSchema {
-        self.inner.table_schema()
-    }
-
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
         Arc::new(CsvTableSource { batch_size, ..self.with_inner(self.inner.with_batch_size(batch_size)) })
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        self.inner.projection()
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        self.inner.metrics()
-    }
-
-    fn file_type(&self) -> &str {
-        self.inner.file_type()
-    }
-
-    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_extra(t, f)
     }
 
     fn repartitioned(
@@ -161,13 +140,6 @@ impl FileSource for CsvTableSource {
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DataFusionResult<Option<Arc<dyn FileSource>>> {
         let pushed = self.inner.try_pushdown_projection(projection)?;
         Ok(pushed.map(|inner| Arc::new(self.with_inner(inner)) as Arc<dyn FileSource>))
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        self.inner.apply_expressions(f)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reads JSON files in a scan.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +9,6 @@ use datafusion::arrow::json::ReaderBuilder;
 use datafusion::arrow::json::reader::Decoder;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::parsers::CompressionTypeVariant;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroupPartitioner, FileOpenFuture, FileOpener, FileScanConfig, FileSource, JsonSource,
@@ -18,10 +16,8 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
-use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{ObjectMeta, ObjectStore};
@@ -30,6 +26,7 @@ use super::Layout;
 use super::array::ArrayUnwrapper;
 use crate::error::{Error, Result};
 use crate::storage::format::text::{bytes_of, line_from, start_of};
+use crate::storage::forward::describe_by_inner;
 use crate::storage::location::Location;
 
 /// How the files of a table are read.
@@ -69,6 +66,8 @@ impl JsonTableSource {
 }
 
 impl FileSource for JsonTableSource {
+    describe_by_inner!();
+
     fn create_file_opener(
         &self,
         object_store: Arc<dyn ObjectStore>,
@@ -89,28 +88,8 @@ impl FileSource for JsonTableSource {
         ProjectionOpener::try_new(projection, Arc::new(opener), &schema)
     }
 
-    fn table_schema(&self) -> &TableSchema {
-        self.inner.table_schema()
-    }
-
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
         Arc::new(JsonTableSource { batch_size, ..self.with_inner(self.inner.with_batch_size(batch_size)) })
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        self.inner.projection()
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        self.inner.metrics()
-    }
-
-    fn file_type(&self) -> &str {
-        self.inner.file_type()
-    }
-
-    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_extra(t, f)
     }
 
     fn repartitioned(
@@ -139,13 +118,6 @@ impl FileSource for JsonTableSource {
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DataFusionResult<Option<Arc<dyn FileSource>>> {
         let pushed = self.inner.try_pushdown_projection(projection)?;
         Ok(pushed.map(|inner| Arc::new(self.with_inner(inner)) as Arc<dyn FileSource>))
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        self.inner.apply_expressions(f)
     }
 }
 
