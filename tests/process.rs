@@ -127,6 +127,18 @@ fn timeout_stops_a_join_that_does_not_pause() {
 }
 
 #[test]
+fn timeout_stops_planning() {
+    let folder = folder();
+    let long_to_plan = format!("SELECT count(*) FROM range(10) AS t(x) WHERE x{} > 0", " + x".repeat(1_900));
+    let start = std::time::Instant::now();
+    let mut child =
+        ostrich(folder.path()).args(["--timeout", "200ms", "-e", &long_to_plan]).spawn().expect("the command starts");
+    assert_eq!(wait(&mut child, Duration::from_secs(20)).code(), Some(4));
+    // The thread that plans gets two seconds to end.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_timeout_is_a_statement_s_own() {
     let folder = folder();
     let output =
@@ -238,6 +250,9 @@ fn deep_nesting_is_an_error_and_no_crash() {
         assert_eq!(output.status.code(), Some(1), "{start}: {}", stderr(&output));
         assert!(stderr(&output).contains("nest"), "{start}: {}", stderr(&output));
     }
+    let output = run_with_input(folder.path(), &[], format!("SELECT 1{}", " + 1".repeat(60_000)).as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("more than 2000 terms"), "{}", stderr(&output));
     // What is long but not deep runs.
     for script in [
         format!("SELECT 1{}", " + 1".repeat(chain)),

@@ -22,7 +22,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 
-use super::{Execution, Executor, Started};
+use super::{Execution, Executor, Started, planning};
 use crate::error::Result;
 
 /// Runs plans on the threads of `workers`.
@@ -91,11 +91,10 @@ async fn attempt(
     workers: &Handle,
 ) -> std::result::Result<Execution, Failed> {
     let start = Instant::now();
-    let physical = state.create_physical_plan(plan).await.map_err(|cause| Failed {
-        cause,
-        is_of_planner: true,
-        has_hash_join: false,
-    })?;
+    let (planner, logical) = (state.clone(), plan.clone());
+    let physical = planning::aside(async move { planner.create_physical_plan(&logical).await })
+        .await
+        .map_err(|cause| Failed { cause, is_of_planner: true, has_hash_join: false })?;
     let planning = start.elapsed();
     started(&physical);
     let has_hash_join = uses_hash_join(&physical);

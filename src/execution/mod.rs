@@ -2,6 +2,7 @@
 
 mod local;
 pub mod memory;
+pub(crate) mod planning;
 pub mod progress;
 
 use std::fmt::Debug;

@@ -16,6 +16,7 @@ use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
+use crate::execution::planning;
 use crate::sql::rewrite::{self, OutputNames};
 use crate::sql::source::Source;
 use crate::sql::statement::{ParsedStatement, Statement};
@@ -151,7 +152,12 @@ pub(super) async fn plan_ast(
     };
     // Only now: a column is called by the function that was asked, not by its value.
     rewrite::fill_in_session_values(&mut statement, &state.config_options().catalog.default_schema);
-    let plan = state.statement_to_plan(statement).await.map_err(|error| in_statement(&error, source))?;
+    let (plan, state) = planning::aside(async move {
+        let plan = state.statement_to_plan(statement).await?;
+        Ok((plan, state))
+    })
+    .await
+    .map_err(|error| in_statement(&error, source))?;
     let names = names.of_result(plan.schema().as_arrow());
     let plan = tables.with_foreign_keys(plan).await?;
     Ok(Planned { plan, state, names })

@@ -13,6 +13,7 @@ use sqlparser::ast::{Cte, ObjectName, Query, SetExpr, Visit, Visitor};
 
 use super::{Check, QueryText, Subject, places, words};
 use crate::explain::report::{Finding, Severity};
+use crate::sql::visit::visit;
 
 #[derive(Debug)]
 pub struct DeadCte;
@@ -29,7 +30,7 @@ impl Check for DeadCte {
 
 fn in_query(text: &QueryText) -> Vec<Finding> {
     let mut ctes = Ctes::default();
-    let _ = text.query.visit(&mut ctes);
+    let _ = visit(&*text.query, &mut ctes);
     let everything = names_in(&*text.query);
     let mut dead: Vec<&Cte> = Vec::new();
     loop {
@@ -85,14 +86,14 @@ fn name_of(cte: &Cte) -> String {
 /// Whether a CTE stands in the body of another.
 fn lies_in(cte: &Cte, other: &Cte) -> bool {
     let mut inner = Ctes::default();
-    let _ = other.query.visit(&mut inner);
+    let _ = visit(&*other.query, &mut inner);
     inner.found.contains(cte)
 }
 
 /// The names in FROM, in any case alike: whether two names that differ in case are the same is not asked here.
 fn names_in(part: &impl Visit) -> Vec<String> {
     let mut names = Names::default();
-    let _ = part.visit(&mut names);
+    let _ = visit(part, &mut names);
     names.found
 }
 

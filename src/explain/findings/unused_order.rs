@@ -11,12 +11,13 @@ use std::ops::ControlFlow;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan, Sort};
-use sqlparser::ast::{self, OrderBy, OrderByKind, Query, Spanned, Visit, Visitor};
+use sqlparser::ast::{self, OrderBy, OrderByKind, Query, Spanned, Visitor};
 use sqlparser::tokenizer::Span;
 
 use super::{Check, Subject, walk, words};
 use crate::explain::report::{Finding, Place, Severity};
 use crate::optimizer::facts::FactsCache;
+use crate::sql::visit::visit;
 
 #[derive(Debug)]
 pub struct UnusedOrder;
@@ -68,7 +69,7 @@ fn place(sort: &Sort, subject: &Subject<'_>) -> Option<Place> {
     let mut found = Orders { keys, found: Vec::new() };
     let mut places = Vec::new();
     for text in subject.queries {
-        let _ = text.query.visit(&mut found);
+        let _ = visit(&*text.query, &mut found);
         places.extend(found.found.drain(..).map(|span| Place::new(span, text.view.as_ref())));
     }
     match places.as_mut_slice() {

@@ -1,30 +1,58 @@
 //! `a OR b OR c OR …` of thousands → the same as a balanced tree
 //!
-//! The parser makes a chain of it, as deep as it is long. What walks it later, down to freeing it, would run out of stack.
+//! The parser makes a chain of it, as deep as it is long. What walks it later, down to freeing it, would run out of stack. Chains of other
+//! operators cannot be balanced (`a - b - c`, a sum of decimals whose precision grows from left to right), and planning takes
+//! time by the square of their length: there is a limit.
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
+use sqlparser::ast::{BinaryOperator, Expr, Spanned, VisitMut, VisitorMut};
 
+use super::Refusal;
 use super::ast::joined;
 use crate::sql::visit::visit_mut;
 
 /// Shorter chains are left as they are written.
 const LONG: usize = 200;
 
+/// Longer chains are refused, if they cannot be balanced.
+const LIMIT: usize = 2_000;
+
 /// Comes first: the rules walk a statement several times.
-pub(super) fn balance_all(part: &mut impl VisitMut) {
-    let _ = visit_mut(part, &mut Balancer);
+pub(super) fn balance_all(part: &mut impl VisitMut) -> Result<(), Refusal> {
+    match visit_mut(part, &mut Balancer) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(refusal) => Err(refusal),
+    }
 }
 
 struct Balancer;
 
 impl VisitorMut for Balancer {
-    type Break = ();
+    type Break = Refusal;
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refusal> {
         balance(expr);
-        ControlFlow::Continue(())
+        match one_too_many(expr) {
+            None => ControlFlow::Continue(()),
+            Some(term) => ControlFlow::Break(
+                Refusal::new(format!("this chain of operators has more than {LIMIT} terms"), term.span())
+                    .help("group the terms in parentheses, some hundred each"),
+            ),
+        }
+    }
+}
+
+/// The first term beyond the limit, counted from the left.
+fn one_too_many(expr: &Expr) -> Option<&Expr> {
+    let depth = std::iter::successors(Some(expr), |expr| match expr {
+        Expr::BinaryOp { left, .. } => Some(left.as_ref()),
+        _ => None,
+    });
+    let above = depth.clone().count().checked_sub(LIMIT + 1)?;
+    match depth.skip(above).next()? {
+        Expr::BinaryOp { right, .. } => Some(right),
+        _ => None,
     }
 }
 
@@ -72,7 +100,7 @@ mod tests {
     use sqlparser::ast::Ident;
 
     use super::*;
-    use crate::sql::rewrite::testing::rewritten;
+    use crate::sql::rewrite::testing::{refused, rewritten};
 
     fn depth(expr: &Expr) -> usize {
         match expr {
@@ -114,5 +142,15 @@ mod tests {
     fn a_filter_of_very_many_terms_is_read() {
         let filter = vec!["a = 1"; 50_000].join(" OR ");
         assert!(rewritten(&format!("SELECT a FROM t WHERE {filter}")).ends_with("OR a = 1"));
+    }
+
+    #[test]
+    fn chains_that_cannot_be_balanced_have_a_limit() {
+        let at_limit = format!("SELECT {}1 FROM t", "1 + ".repeat(LIMIT - 1));
+        assert_eq!(rewritten(&at_limit), at_limit);
+        refused(
+            &format!("SELECT {}▸2 + 3 FROM t", "1 - ".repeat(LIMIT)),
+            "this chain of operators has more than 2000 terms",
+        );
     }
 }

@@ -16,7 +16,6 @@ use datafusion::sql::parser::{CopyToSource, Statement};
 use sqlparser::ast::{
     Cte, ExcludeSelectItem, Expr, Ident, JoinConstraint, ObjectName, ObjectNamePart, Query, Select, SelectItem,
     TableAlias, TableFactor, TableWithJoins, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
-    visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 
@@ -80,18 +79,28 @@ struct Aliases {
 
 /// Whether a column only keeps its own name, which a rule has written behind it: it then stands where the column stands.
 fn keeps_name(expr: &Expr, alias: &Ident) -> bool {
-    let mut keeps = false;
-    let _ = visit_expressions(expr, |expr| {
+    visit(expr, &mut SamePlace { alias }).is_break()
+}
+
+/// Ends at a column with the name and the place of the alias.
+struct SamePlace<'a> {
+    alias: &'a Ident,
+}
+
+impl Visitor for SamePlace<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         let name = match expr {
             Expr::Identifier(name) => Some(name),
             Expr::CompoundIdentifier(names) => names.last(),
             _ => None,
         };
-        keeps |=
-            name.is_some_and(|name| name.span == alias.span && name.value == alias.value && name.span != Span::empty());
-        ControlFlow::<()>::Continue(())
-    });
-    keeps
+        let same = name.is_some_and(|name| {
+            name.span == self.alias.span && name.value == self.alias.value && name.span != Span::empty()
+        });
+        if same { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 impl Aliases {

@@ -55,8 +55,13 @@ use crate::error::{Error, Result};
 
 /// Rewrites every query inside `part`, however deep.
 pub(crate) fn to_datafusion(part: &mut impl VisitMut, source: &Arc<Source>) -> Result<()> {
-    chains::balance_all(part);
-    match visit_mut(part, &mut Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() }) {
+    let mut rewriter = Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() };
+    let balanced = chains::balance_all(part);
+    let flow = match rewriter.outcome(balanced) {
+        ControlFlow::Continue(()) => visit_mut(part, &mut rewriter),
+        refused => refused,
+    };
+    match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
