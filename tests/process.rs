@@ -458,6 +458,36 @@ fn a_catalog_that_is_none_is_not_overwritten() {
     );
 }
 
+/// The small disk is a file system in memory, which only this command sees; where that is not allowed, there is nothing to test on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_of_spilled_rows_is_named() {
+    let folder = folder();
+    let small = folder.path().join("small");
+    std::fs::create_dir(&small).expect("a folder");
+    let on_small_disk = |script: &str| {
+        Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c"])
+            .arg(format!("mount -t tmpfs -o size=2m none small && {script}"))
+            .current_dir(folder.path())
+            .output()
+    };
+    if !on_small_disk("true").is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    }
+    let sql = "SELECT i, repeat('x', 100) AS text FROM range(2000000) AS t(i) ORDER BY i % 1000, i";
+    let command = env!("CARGO_BIN_EXE_ostrich");
+    let script =
+        format!("OSTRICH_TMPDIR=small '{command}' -m 40MB -o out.csv -e \"{sql}\"; code=$?; ls -A small; exit $code");
+    let output = on_small_disk(&script).expect("the command runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the disk is full"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("OSTRICH_TMPDIR"), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "", "spilled files were left");
+    assert!(!folder.path().join("out.csv").exists());
+}
+
 #[test]
 fn nothing_is_left_in_the_working_folder() {
     let folder = folder();

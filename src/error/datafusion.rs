@@ -68,28 +68,29 @@ fn place(span: datafusion::common::Span) -> Span {
 
 /// An error that came through somebody else's trait: often one of ours, or one of the layers again.
 fn foreign(error: &(dyn std::error::Error + 'static), source: Option<&Arc<Source>>) -> Error {
+    known(error, source).unwrap_or_else(|| Error::statement(first_line(&error.to_string())))
+}
+
+fn known(error: &(dyn std::error::Error + 'static), source: Option<&Arc<Source>>) -> Option<Error> {
     if let Some(ours) = error.downcast_ref::<Error>() {
-        return ours.clone();
+        return Some(ours.clone());
     }
     if let Some(error) = error.downcast_ref::<DataFusionError>() {
-        return convert(error, source);
+        return Some(convert(error, source));
     }
     if let Some(error) = error.downcast_ref::<Arc<DataFusionError>>() {
-        return convert(error, source);
+        return Some(convert(error, source));
     }
     if let Some(error) = error.downcast_ref::<ArrowError>() {
-        return arrow(error, source);
+        return Some(arrow(error, source));
     }
     if let Some(error) = error.downcast_ref::<ParquetError>() {
-        return parquet(error);
+        return Some(parquet(error));
     }
     if let Some(error) = error.downcast_ref::<::object_store::Error>() {
-        return object_store(error);
+        return Some(object_store(error));
     }
-    if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        return io(error);
-    }
-    Error::statement(first_line(&error.to_string()))
+    error.downcast_ref::<std::io::Error>().map(io)
 }
 
 fn arrow(error: &ArrowError, source: Option<&Arc<Source>>) -> Error {
@@ -131,11 +132,8 @@ fn object_store(error: &::object_store::Error) -> Error {
 }
 
 fn io(error: &std::io::Error) -> Error {
-    if let Some(inner) = error.get_ref() {
-        let inner: &(dyn std::error::Error + 'static) = inner;
-        if let Some(ours) = inner.downcast_ref::<Error>() {
-            return ours.clone();
-        }
+    if let Some(inner) = error.get_ref().and_then(|inner| known(inner, None)) {
+        return inner;
     }
     match error.kind() {
         std::io::ErrorKind::StorageFull => Error::new(ErrorKind::Resources, "the disk is full").help(
@@ -295,7 +293,11 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_named() {
-        let error = Error::from(DataFusionError::IoError(std::io::Error::from(std::io::ErrorKind::StorageFull)));
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Resources, "the disk is full"));
+        let full = || DataFusionError::IoError(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        let wrapped = DataFusionError::IoError(std::io::Error::other(full()));
+        for error in [full(), wrapped] {
+            let error = Error::from(error);
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Resources, "the disk is full"));
+        }
     }
 }
