@@ -3,6 +3,7 @@
 mod date_arithmetic;
 mod map_access;
 pub mod opaque;
+pub mod outer_items;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 pub mod facts;
 mod filled_constants;
+mod lateral_unnest;
 mod nullable_subqueries;
 mod one_row_subquery;
 mod opaque_grouping_keys;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use filled_constants::FilledConstants;
+use lateral_unnest::LateralUnnest;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
@@ -71,6 +73,8 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     rules.insert(0, Arc::new(NullableSubqueries));
     // First: each rule may draw conclusions from keys that are none.
     rules.insert(0, Arc::new(UnnestKeys));
+    // Before it: there is one plan with unnest() in it then, and no join.
+    rules.insert(0, Arc::new(LateralUnnest));
     // Last: they hide what the others look for.
     rules.push(Arc::new(FilledConstants));
     rules.push(Arc::new(OpaqueGroupingKeys));

@@ -35,6 +35,7 @@ mod tables;
 mod testing;
 mod text;
 mod trim;
+mod unnest;
 mod using;
 mod wildcards;
 mod windows;
@@ -169,7 +170,10 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        self.outcome(tables::to_datafusion(factor).and_then(|()| joins::in_table_factor(factor)))
+        let result = tables::to_datafusion(factor)
+            .and_then(|()| unnest::of_columns(factor))
+            .and_then(|()| joins::in_table_factor(factor));
+        self.outcome(result)
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
