@@ -1,6 +1,6 @@
 //! Runs the SQL files of `tests/slt/`: each file is a test with a session of its own, from an empty catalog.
 //!
-//! In the files `$DATA` is the folder `testdata/` and `$TMP` a folder that is gone after the test. A result's values are
+//! Files in a folder `hive` are in that dialect, the others in ansi. In the files `$DATA` is the folder `testdata/` and `$TMP` a folder that is gone after the test. A result's values are
 //! written as the CSV output writes them, NULL as `NULL` and an empty text as `(empty)`. `cargo test --test sqllogictest --
 //! --complete` writes the answers of this engine into the files: read them before you keep them.
 
@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
 use ostrich::session::{Outcome, Session, SessionOptions};
+use ostrich::sql::dialect::Dialect;
 use ostrich::sql::source::Source;
 use ostrich::sql::splitter::PieceKind;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
@@ -62,9 +63,11 @@ fn run(file: &Path, complete: bool) -> Result<(), Failed> {
 async fn run_file(file: &Path, complete: bool) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let temporary = folder.path().to_path_buf();
+    let is_hive = file.parent().is_some_and(|parent| parent.ends_with("hive"));
+    let dialect = if is_hive { Dialect::Hive } else { Dialect::Ansi };
     let mut runner = Runner::new(|| {
         let temporary = temporary.clone();
-        async move { Database::open(temporary).await }
+        async move { Database::open(temporary, dialect).await }
     });
     if complete {
         let validator: sqllogictest::Validator = sqllogictest::default_validator;
@@ -74,7 +77,14 @@ async fn run_file(file: &Path, complete: bool) -> Result<(), Failed> {
             .await
             .map_err(|error| Failed::from(error.to_string()))
     } else {
-        runner.run_file_async(file).await.map_err(|error| Failed::from(error.to_string()))
+        // All of them: one failure tells little about the others.
+        let mut failures = Vec::new();
+        for record in sqllogictest::parse_file(file)? {
+            if let Err(error) = runner.run_async(record).await {
+                failures.push(error.to_string());
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(failures.join("\n\n").into()) }
     }
 }
 
@@ -85,8 +95,9 @@ struct Database {
 }
 
 impl Database {
-    async fn open(temporary: PathBuf) -> ostrich::Result<Self> {
-        let options = SessionOptions { base: Some(temporary.clone()), threads: Some(2), ..SessionOptions::default() };
+    async fn open(temporary: PathBuf, dialect: Dialect) -> ostrich::Result<Self> {
+        let options =
+            SessionOptions { base: Some(temporary.clone()), threads: Some(2), dialect, ..SessionOptions::default() };
         Ok(Database { session: Session::open(options).await?, temporary })
     }
 

@@ -108,11 +108,43 @@ pub enum FileFormat {
     Json,
     Avro,
     Arrow,
+    Orc,
+    /// Delimited text by Hive's rules, which differ from those of CSV.
+    TextFile,
+    /// JSON by Hive's rules: what does not fit a column is NULL.
+    JsonFile,
+    /// Lines that a regular expression takes apart.
+    Regex,
+    /// CSV as Hive's OpenCSVSerde reads it: line by line, all columns text.
+    OpenCsv,
 }
 
 impl FileFormat {
-    pub const ALL: [FileFormat; 5] =
-        [FileFormat::Parquet, FileFormat::Csv, FileFormat::Json, FileFormat::Avro, FileFormat::Arrow];
+    pub const ALL: [FileFormat; 10] = [
+        FileFormat::Parquet,
+        FileFormat::Csv,
+        FileFormat::Json,
+        FileFormat::Avro,
+        FileFormat::Arrow,
+        FileFormat::Orc,
+        FileFormat::TextFile,
+        FileFormat::JsonFile,
+        FileFormat::Regex,
+        FileFormat::OpenCsv,
+    ];
+
+    /// Whether rows are read by parsing text.
+    pub fn is_text(self) -> bool {
+        match self {
+            FileFormat::Csv
+            | FileFormat::Json
+            | FileFormat::TextFile
+            | FileFormat::JsonFile
+            | FileFormat::Regex
+            | FileFormat::OpenCsv => true,
+            FileFormat::Parquet | FileFormat::Avro | FileFormat::Arrow | FileFormat::Orc => false,
+        }
+    }
 
     /// The word behind STORED AS.
     pub fn name(self) -> &'static str {
@@ -122,6 +154,11 @@ impl FileFormat {
             FileFormat::Json => "JSON",
             FileFormat::Avro => "AVRO",
             FileFormat::Arrow => "ARROW",
+            FileFormat::Orc => "ORC",
+            FileFormat::TextFile => "TEXTFILE",
+            FileFormat::JsonFile => "JSONFILE",
+            FileFormat::Regex => "REGEX",
+            FileFormat::OpenCsv => "OPENCSV",
         }
     }
 }

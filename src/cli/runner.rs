@@ -24,6 +24,7 @@ use crate::error::datafusion::in_statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execution::scan_totals;
 use crate::session::{Outcome, Rows, Session};
+use crate::sql::dialect::Dialect;
 use crate::sql::source::Source;
 use crate::sql::splitter::{Piece, PieceKind};
 use crate::sql::statement::{ParsedStatement, Statement, Tune, TuneForm};
@@ -157,7 +158,15 @@ impl Runner {
     pub async fn run_script(&mut self, source: &Arc<Source>, file: Option<&str>, meta: &mut dyn MetaCommands) -> Ended {
         // A statement that waits outside is none of this script's.
         let outer = self.pending.take();
+        let around = self.session.dialect();
+        let own = file.and_then(Dialect::of_file);
+        if let Some(own) = own {
+            self.session.set_dialect(own);
+        }
         let ended = self.run_pieces(source, file, meta).await;
+        if own.is_some() {
+            self.session.set_dialect(around);
+        }
         self.pending = outer;
         ended
     }

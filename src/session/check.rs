@@ -27,6 +27,7 @@ impl Session {
             Statement::DropDatabase(drop) => self.drop_database(drop).await,
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await,
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await,
+            Statement::Repair(repair) => self.repair(repair).await,
             Statement::Use(name) => self.use_database(name, parsed).await,
             Statement::Set(set) => {
                 self.set(&set.name, &set.value).await.map_err(|error| error.at(&parsed.source, set.name_span))

@@ -114,6 +114,7 @@ fn format_of_target(copy: &Copy) -> Result<FileFormat> {
                 "csv" | "tsv" | "tbl" | "txt" => Ok(FileFormat::Csv),
                 "json" | "jsonl" | "ndjson" => Ok(FileFormat::Json),
                 "arrow" | "ipc" | "feather" => Ok(FileFormat::Arrow),
+                "orc" => Ok(FileFormat::Orc),
                 _ => Err(Error::statement(format!("the format of {} is not known by its name", copy.target))
                     .help("write STORED AS PARQUET, CSV, JSON or ARROW")),
             }
@@ -128,8 +129,15 @@ fn format_of(copy: &Copy) -> Result<&'static str> {
         FileFormat::Csv => Ok("csv"),
         FileFormat::Json => Ok("json"),
         FileFormat::Arrow => Ok("arrow"),
-        FileFormat::Avro => Err(Error::statement("Avro files can be read but not written")
-            .help("write STORED AS PARQUET, CSV, JSON or ARROW")),
+        FileFormat::Avro | FileFormat::Orc => {
+            let name = copy.format.map_or("these", |format| format.name());
+            Err(Error::statement(format!("{name} files can be read but not written"))
+                .help("write STORED AS PARQUET, CSV, JSON or ARROW"))
+        }
+        FileFormat::TextFile | FileFormat::JsonFile | FileFormat::Regex | FileFormat::OpenCsv => {
+            Err(Error::statement("COPY does not write Hive's text formats")
+                .help("write STORED AS CSV or JSON, or INSERT INTO a table of that format"))
+        }
     }
 }
 

@@ -161,9 +161,6 @@ impl Rows {
 impl Session {
     /// Opens a session; a lasting catalog is made if its folder is missing or empty.
     pub async fn open(options: SessionOptions) -> Result<Self> {
-        if options.dialect == Dialect::Hive {
-            return Err(hive_is_missing(Error::usage));
-        }
         let base = match options.base {
             Some(base) => base,
             None => std::env::current_dir()
@@ -280,6 +277,7 @@ impl Session {
             Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
+            Statement::Repair(repair) => self.repair(repair).await.map(|()| done),
             Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
             Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),
             Statement::Set(set) => match self.set(&set.name, &set.value).await {
@@ -324,6 +322,11 @@ impl Session {
 
     pub fn dialect(&self) -> Dialect {
         self.own.read().dialect
+    }
+
+    /// How the statements that follow are read.
+    pub fn set_dialect(&self, dialect: Dialect) {
+        self.change_own_settings(|own| own.dialect = dialect);
     }
 
     /// The time limit for a statement.
@@ -408,11 +411,6 @@ impl Session {
     fn table_name(&self, name: &sqlparser::ast::ObjectName) -> Result<TableName> {
         resolve::table_name(name, &self.database())
     }
-}
-
-/// Texts can be split in the hive dialect; what its statements mean is still to be built, and half of it would give wrong rows.
-fn hive_is_missing(kind: fn(&'static str) -> Error) -> Error {
-    kind("the hive dialect is not supported yet").help("the dialect is ansi")
 }
 
 /// DataFusion's settings where ours differ, each for a reason.

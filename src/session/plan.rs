@@ -75,7 +75,7 @@ impl Session {
 
     /// Resolves names and types.
     pub(super) async fn plan(&self, parsed: &ParsedStatement) -> Result<Planned> {
-        let tables = self.statement_tables(&self.database());
+        let tables = self.statement_tables_in(&self.database(), parsed.dialect);
         self.plan_statement(&parsed.statement, &tables, &parsed.source).await
     }
 

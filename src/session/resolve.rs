@@ -30,6 +30,7 @@ use crate::catalog::provider::{OstrichCatalog, RelationResolver};
 use crate::catalog::{CATALOG, IfExists, Metastore, unknown_database};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
+use crate::functions;
 use crate::names::nearest;
 use crate::optimizer::facts::KnownTable;
 use crate::sql::dialect::Dialect;
@@ -56,6 +57,11 @@ pub(crate) struct StatementTables {
 
 impl Session {
     pub(super) fn statement_tables(&self, database: &str) -> StatementTables {
+        self.statement_tables_in(database, self.dialect())
+    }
+
+    /// For a statement in a dialect: it decides what functions and operators mean.
+    pub(super) fn statement_tables_in(&self, database: &str, dialect: Dialect) -> StatementTables {
         let resolver = Resolver {
             state: self.context.state(),
             metastore: Arc::clone(&self.metastore),
@@ -65,6 +71,7 @@ impl Session {
             data_facts: !self.own_settings().no_data_facts,
             views: Vec::new(),
             numbers: None,
+            dialect,
         };
         resolver.tables(database)
     }
@@ -252,6 +259,8 @@ pub(super) struct Resolver {
     views: Vec<TableName>,
     /// Set if each scan is to know its place in the text.
     numbers: Option<Numbers>,
+    /// That of the text in work.
+    dialect: Dialect,
 }
 
 impl Resolver {
@@ -264,7 +273,8 @@ impl Resolver {
     }
 
     fn tables(self, database: &str) -> StatementTables {
-        let mut state = self.state.clone();
+        // Ours have names that no other function has, so that nothing is there twice.
+        let mut state = functions::in_dialect(self.state.clone(), self.dialect).unwrap_or_else(|_| self.state.clone());
         state.config_mut().options_mut().catalog.default_schema = database.to_string();
         let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
         let resolver = Arc::new(self);
@@ -312,9 +322,9 @@ impl Resolver {
         }
         let mut inner = self.clone();
         inner.views.push(view.name.clone());
-        let dialect: Dialect = view.dialect.parse()?;
+        inner.dialect = view.dialect.parse()?;
         let name = format!("view {}", view.name);
-        let query = parser::parse_query(&view.sql, dialect, &name)?;
+        let query = parser::parse_query(&view.sql, inner.dialect, &name)?;
         let tables = inner.tables(&view.database);
         let source = Source::new(name.clone(), view.sql.clone());
         let planned = Box::pin(super::plan::plan_ast(PlannedStatement::Statement(query), &tables, &source)).await?;

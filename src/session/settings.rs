@@ -94,9 +94,6 @@ impl Session {
         match key.as_str() {
             DIALECT => {
                 let dialect = value.parse()?;
-                if dialect == Dialect::Hive {
-                    return Err(super::hive_is_missing(Error::statement));
-                }
                 self.change_own_settings(|own| own.dialect = dialect);
             }
             TIMEOUT => {

@@ -11,6 +11,7 @@ use super::{Rows, Session};
 use crate::catalog::model::{Relation, TableName};
 use crate::catalog::show_create::create_statement;
 use crate::error::Result;
+use crate::functions::entry::Help;
 use crate::sql::statement::{Describe, ParsedStatement, Show};
 use crate::sql::types;
 
@@ -164,12 +165,16 @@ impl Session {
         Some(provider.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
-    /// All functions, by name.
+    /// All functions of the session's dialect, by name.
     pub fn functions(&self) -> Vec<Function> {
-        let state = self.context.state();
+        let dialect = self.dialect();
+        let state = self.statement_tables(&self.database()).state();
         let mut functions = Vec::new();
         let mut add =
             |name: &str, kind: &'static str, documentation: Option<&datafusion::logical_expr::Documentation>| {
+                if let Some(help) = crate::functions::help(dialect, name) {
+                    return functions.push(Function::of(help, kind));
+                }
                 functions.push(Function {
                     name: name.to_string(),
                     kind,
@@ -204,6 +209,18 @@ pub struct Function {
     pub syntax: String,
     pub description: String,
     pub example: Option<String>,
+}
+
+impl Function {
+    fn of(help: &Help, kind: &'static str) -> Self {
+        Function {
+            name: help.name.to_string(),
+            kind,
+            syntax: help.syntax.to_string(),
+            description: help.line.to_string(),
+            example: Some(format!("{};\n{}", help.example, help.gives)),
+        }
+    }
 }
 
 /// The columns of a table that come from folder names.

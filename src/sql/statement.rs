@@ -39,6 +39,7 @@ pub enum Statement {
     CreateView(CreateView),
     Drop(Drop),
     AlterTable(Box<AlterTable>),
+    Repair(Repair),
     Show(Show),
     Describe(Describe),
     Set(Set),
@@ -62,6 +63,7 @@ impl Statement {
             Statement::Drop(drop) if drop.view => "drop_view",
             Statement::Drop(_) => "drop_table",
             Statement::AlterTable(_) => "alter_table",
+            Statement::Repair(_) => "repair_table",
             Statement::Show(_) => "show",
             Statement::Describe(_) => "describe",
             Statement::Set(_) => "set",
@@ -229,6 +231,13 @@ pub struct AlterTable {
     pub name: ObjectName,
     pub if_exists: bool,
     pub action: AlterAction,
+}
+
+/// `MSCK REPAIR TABLE t`: the partitions of a table are what its folders say whenever it is read, so that there is nothing to repair; the
+/// table is looked at.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    pub table: ObjectName,
 }
 
 #[derive(Debug, Clone)]

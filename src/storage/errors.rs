@@ -110,7 +110,12 @@ fn io_or_damaged(io: &std::io::Error, format: FileFormat, shown: &str) -> Error 
         // What decompressors and parsers report.
         std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
             match format {
-                FileFormat::Csv | FileFormat::Json => Error::storage(format!("{shown} cannot be decompressed: {io}"))
+                FileFormat::Csv
+                | FileFormat::Json
+                | FileFormat::TextFile
+                | FileFormat::JsonFile
+                | FileFormat::Regex
+                | FileFormat::OpenCsv => Error::storage(format!("{shown} cannot be decompressed: {io}"))
                     .help("its extension tells how it is compressed, unless the option \"compression\" does"),
                 _ => damaged(format, shown, &io.to_string()),
             }
@@ -157,6 +162,11 @@ pub(crate) fn format_name(format: FileFormat) -> &'static str {
         FileFormat::Json => "JSON",
         FileFormat::Avro => "Avro",
         FileFormat::Arrow => "Arrow",
+        FileFormat::Orc => "ORC",
+        FileFormat::TextFile => "TEXTFILE",
+        FileFormat::JsonFile => "JSONFILE",
+        FileFormat::Regex => "REGEX",
+        FileFormat::OpenCsv => "OPENCSV",
     }
 }
 

@@ -22,6 +22,7 @@ mod write;
 
 pub use cache::StorageCaches;
 pub use footers::{ColumnFacts, RowFacts};
+pub use format::serde_names::{HiveNames, HiveStorage};
 pub use location::Location;
 pub use partitions::{NULL_PARTITION, Partitions};
 pub use scan::with_plain_readers;

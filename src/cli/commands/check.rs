@@ -8,6 +8,7 @@ use crate::cli::errors;
 use crate::cli::runner::Ended;
 use crate::error::Result;
 use crate::session::Session;
+use crate::sql::dialect::Dialect;
 use crate::sql::splitter::PieceKind;
 
 /// Reports every mistake of every file, not just the first.
@@ -16,6 +17,8 @@ pub(in crate::cli) async fn run(check: &CheckArguments, session: &Arc<Session>, 
     let mut code = None;
     for file in &check.files {
         let source = read_file(if file == "-" { "/dev/stdin" } else { file })?;
+        let around = session.dialect();
+        session.set_dialect(Dialect::of_file(file).unwrap_or(around));
         for piece in session.split(&source) {
             if matches!(piece.kind(), PieceKind::Blank | PieceKind::MetaCommand) {
                 continue;
@@ -31,6 +34,7 @@ pub(in crate::cli) async fn run(check: &CheckArguments, session: &Arc<Session>, 
                 eprintln!("{}", errors::render(&error, color).trim_end());
             }
         }
+        session.set_dialect(around);
     }
     let files = check.files.len();
     let plural = |count: u64| if count == 1 { "" } else { "s" };

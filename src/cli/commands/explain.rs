@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::explain::report::Report;
 use crate::explain::text;
 use crate::explain::verify::Comparison;
+use crate::sql::dialect::Dialect;
 use crate::sql::splitter::{Piece, PieceKind};
 use crate::sql::statement::{ParsedStatement, Statement};
 
@@ -29,6 +30,9 @@ pub(in crate::cli) async fn run(
     let mut pieces = Vec::new();
     for script in scripts {
         let (source, file) = read(script)?;
+        if let Some(dialect) = Dialect::of_file(source.name()) {
+            runner.session.set_dialect(dialect);
+        }
         let of_script = runner.session.split(&source).into_iter().filter(|piece| piece.kind() != PieceKind::Blank);
         pieces.push((of_script.collect::<Vec<_>>(), file));
     }

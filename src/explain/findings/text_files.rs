@@ -7,7 +7,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::{Check, Subject, words};
-use crate::catalog::model::{FileFormat, TableName};
+use crate::catalog::model::TableName;
 use crate::explain::report::{Finding, Severity};
 use crate::names::quote_identifier;
 use crate::optimizer::facts::KnownTable;
@@ -26,7 +26,7 @@ impl Check for TextFiles {
     fn look(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
         for (name, table) in subject.files {
-            if !matches!(table.format, FileFormat::Csv | FileFormat::Json) {
+            if !table.format.is_text() {
                 continue;
             }
             let scans = scans(subject.optimized, name);

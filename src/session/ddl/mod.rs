@@ -4,5 +4,6 @@ mod alter;
 mod constraint;
 mod database;
 mod drop;
+mod repair;
 pub(super) mod table;
 mod view;

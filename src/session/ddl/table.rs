@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
@@ -16,6 +16,7 @@ use crate::session::plan::Planned;
 use crate::session::resolve::fold;
 use crate::session::unfinished::Unfinished;
 use crate::session::{Outcome, Session};
+use crate::sql::dialect::Dialect;
 use crate::sql::statement::{ColumnDefinition, CreateTable, ParsedStatement};
 use crate::sql::types;
 use crate::storage::kind::is_empty;
@@ -106,6 +107,10 @@ impl Session {
         }
         let mut table = self.undeclared_table(create, name)?;
         let mut columns = columns_from(&create.columns)?;
+        if create.format == Some(FileFormat::OpenCsv) {
+            // It knows texts alone, whatever the columns were declared as.
+            columns.iter_mut().for_each(|column| column.data_type = DataType::Utf8View);
+        }
         let declared_partitions = partition_columns(create, &mut columns)?;
         table.columns = columns;
         if table.columns.is_empty() {
@@ -130,7 +135,10 @@ impl Session {
                 create,
             ));
             if create.format.is_none() && create.location.is_some() {
-                table.format = self.format_at(&table).await?;
+                table.format = match parsed.dialect {
+                    Dialect::Ansi => self.format_at(&table).await?,
+                    Dialect::Hive => self.format_in_hive(&table).await,
+                };
             }
         }
         duplicate_column(&table)?;
@@ -194,6 +202,14 @@ impl Session {
             return Ok(table.format);
         }
         self.tables.format_at(&self.context.state(), &location).await
+    }
+
+    /// Hive takes files for its own text where nothing says what they are.
+    async fn format_in_hive(&self, table: &Table) -> FileFormat {
+        match self.format_at(table).await {
+            Ok(format @ (FileFormat::Parquet | FileFormat::Orc | FileFormat::Avro | FileFormat::Arrow)) => format,
+            _ => FileFormat::TextFile,
+        }
     }
 
     /// The table that CREATE TABLE … AS makes, and the plan of its rows.

@@ -3,7 +3,11 @@
 
 use std::any::TypeId;
 
-use sqlparser::dialect::Dialect;
+use sqlparser::ast::{BinaryOperator, Expr, ObjectName};
+use sqlparser::dialect::{Dialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
 
 #[derive(Debug)]
 pub(super) struct HiveDialect;
@@ -29,6 +33,10 @@ impl Dialect for HiveDialect {
         true
     }
 
+    fn supports_select_item_multi_column_alias(&self) -> bool {
+        true
+    }
+
     fn supports_filter_during_aggregation(&self) -> bool {
         true
     }
@@ -38,6 +46,26 @@ impl Dialect for HiveDialect {
     }
 
     fn supports_bang_not_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_from_first_select(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_struct_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_map_literal_with_angle_brackets(&self) -> bool {
+        true
+    }
+
+    fn supports_limit_comma(&self) -> bool {
         true
     }
 
@@ -56,4 +84,41 @@ impl Dialect for HiveDialect {
     fn supports_from_first_insert(&self) -> bool {
         true
     }
+
+    /// `array(1, 2)` and `struct(1, 2)` are functions' calls; the parser takes them for a subquery's and a literal's.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        if !matches!(word.keyword, Keyword::ARRAY | Keyword::STRUCT)
+            || parser.peek_nth_token_ref(1).token != Token::LParen
+        {
+            return None;
+        }
+        Some(parser.parse_identifier().and_then(|name| parser.parse_function(ObjectName::from(vec![name]))))
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match &parser.peek_token_ref().token {
+            Token::Word(_) if is_div(parser) => Some(Ok(self.prec_value(Precedence::MulDivModOp))),
+            // Behind sums: `1 + 2 || 'x'` is '3x'.
+            Token::StringConcat => Some(Ok(self.prec_value(Precedence::PlusMinus) - 1)),
+            _ => None,
+        }
+    }
+
+    /// `a DIV b`
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if !is_div(parser) {
+            return None;
+        }
+        parser.next_token();
+        Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
+            left: Box::new(expr.clone()),
+            op: BinaryOperator::MyIntegerDivide,
+            right: Box::new(right),
+        }))
+    }
+}
+
+fn is_div(parser: &Parser) -> bool {
+    matches!(&parser.peek_token_ref().token, Token::Word(word) if word.keyword == Keyword::DIV)
 }

@@ -32,6 +32,12 @@ impl Dialect {
         self.tokens().supports_string_literal_backslash_escape()
     }
 
+    /// The dialect that a file's ending says, if it says one: `.hql`.
+    pub fn of_file(path: &str) -> Option<Self> {
+        let ending = path.rsplit('/').next()?.rsplit_once('.')?.1;
+        ending.eq_ignore_ascii_case("hql").then_some(Dialect::Hive)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Dialect::Ansi => "ansi",

@@ -4,6 +4,7 @@ use sqlparser::ast::Ident;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+use super::row_format::Storage;
 use super::{Parsed, constraint, query, words};
 use crate::sql::statement::{
     ColumnDefinition, ConstraintDefinition, CreateDatabase, CreateTable, CreateView, PartitionColumn, Statement,
@@ -79,6 +80,7 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
     } else if parser.peek_token_ref().token == Token::LParen {
         (table.columns, table.constraints) = columns_and_constraints(parser)?;
     }
+    let mut storage = Storage::default();
     // Clauses come in any order: every engine prints them in another.
     loop {
         let span = parser.peek_token_ref().span;
@@ -86,8 +88,12 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
             table.comment = Some(words::string(parser)?.0);
         } else if words::take(parser, &["PARTITIONED", "BY"]) {
             table.partitioned_by = partition_columns(parser)?;
+        } else if storage.clause(parser)? {
+            // It keeps what it read.
         } else if words::take(parser, &["STORED", "AS"]) {
-            table.format = Some(words::format(parser)?);
+            if !storage.stored_as(parser) {
+                table.format = Some(words::format(parser)?);
+            }
         } else if words::take(parser, &["LOCATION"]) {
             table.location = Some(words::string(parser)?);
         } else if words::take(parser, &["OPTIONS"]) {
@@ -96,13 +102,6 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
             table.options.push(("header".to_string(), "true".to_string()));
         } else if words::take(parser, &["TBLPROPERTIES"]) {
             table.properties.extend(words::pairs(parser)?);
-        } else if words::take(parser, &["ROW", "FORMAT"]) {
-            return words::refuse(
-                "ROW FORMAT is not supported yet; use STORED AS CSV OPTIONS ('delimiter' '…', 'header' 'false')",
-                span,
-            );
-        } else if words::take(parser, &["CLUSTERED", "BY"]) || words::take(parser, &["SORTED", "BY"]) {
-            return words::refuse("buckets are not supported yet", span);
         } else if words::take(parser, &["LIKE"]) {
             return words::refuse("CREATE TABLE … LIKE is not supported yet; use SHOW CREATE TABLE", span);
         } else if words::take(parser, &["AS"]) || query::begins(parser) {
@@ -114,6 +113,7 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
             break;
         }
     }
+    storage.finish(&mut table)?;
     Ok(Statement::CreateTable(Box::new(table)))
 }
 

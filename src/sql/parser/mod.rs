@@ -10,7 +10,10 @@ mod create;
 mod drop;
 mod error;
 mod explain;
+mod hive_tokens;
+mod partition;
 mod query;
+mod row_format;
 mod session;
 mod show;
 mod tokens;
@@ -46,7 +49,7 @@ pub fn parse(piece: &Piece, dialect: Dialect, variables: &Variables) -> Result<P
             _ => parser.expected_ref("end of statement", parser.peek_token_ref()),
         })
         .map_err(|error| error::convert(error, source, piece.span(), &tokens))?;
-    query::finish(&mut statement, variables, source)?;
+    query::finish(&mut statement, dialect, variables, source)?;
     Ok(ParsedStatement { statement, source: source.clone(), span: piece.span(), dialect })
 }
 
@@ -76,6 +79,7 @@ fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
         Some("SET") => session::set(parser, text),
         Some("RESET") => session::reset(parser, text),
         Some("COPY") => copy::copy(parser),
+        Some("MSCK") => partition::msck(parser),
         Some("EXPLAIN") => explain::explain(parser, text),
         _ => query::query_or_insert(parser),
     }

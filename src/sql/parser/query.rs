@@ -10,9 +10,10 @@ use sqlparser::tokenizer::Token;
 use super::{Parsed, words};
 use crate::error::{Error, Result};
 use crate::names::nearest;
+use crate::sql::dialect::Dialect;
 use crate::sql::rewrite;
 use crate::sql::source::Source;
-use crate::sql::statement::{CopySource, Describe, Statement};
+use crate::sql::statement::{CopySource, CreateView, Describe, Statement};
 use crate::sql::variables::{Variables, with_span};
 use crate::sql::visit::visit_mut;
 
@@ -37,7 +38,7 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
         Some("BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT") => {
             return words::refuse("there are no transactions over several statements; each statement is one", span);
         }
-        Some("MSCK" | "LOAD") => return words::refuse("this statement is not supported yet", span),
+        Some("LOAD") => return words::refuse("this statement is not supported yet", span),
         Some("ANALYZE") => return words::refuse("ANALYZE TABLE is not supported yet", span),
         Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
             return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
@@ -66,39 +67,68 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
 }
 
 /// Binds `:name` values and rewrites the parts that DataFusion would read otherwise, in every query that the statement holds.
-pub(super) fn finish(statement: &mut Statement, variables: &Variables, source: &Arc<Source>) -> Result<()> {
+pub(super) fn finish(
+    statement: &mut Statement,
+    dialect: Dialect,
+    variables: &Variables,
+    source: &Arc<Source>,
+) -> Result<()> {
+    let finish_part = Finish { dialect, variables, source };
     match statement {
         Statement::Query(ast) | Statement::Insert(ast) | Statement::Describe(Describe::Query(ast)) => {
-            finish_part(ast.as_mut(), variables, source)
+            finish_part.part(ast.as_mut())
         }
-        Statement::Explain(explain) => finish(&mut explain.statement, variables, source),
-        Statement::Tune(tune) => finish(&mut tune.statement, variables, source),
+        Statement::Explain(explain) => finish(&mut explain.statement, dialect, variables, source),
+        Statement::Tune(tune) => finish(&mut tune.statement, dialect, variables, source),
         Statement::Copy(copy) => match &mut copy.source {
-            CopySource::Query(query) => finish_part(query.as_mut(), variables, source),
+            CopySource::Query(query) => finish_part.part(query.as_mut()),
             CopySource::Table(_) => Ok(()),
         },
+        Statement::CreateTable(create) if dialect == Dialect::Hive => {
+            create.columns.iter_mut().for_each(|column| rewrite::hive::types::to_ansi(&mut column.data_type));
+            let partitions = create.partitioned_by.iter_mut().filter_map(|column| column.data_type.as_mut());
+            partitions.for_each(rewrite::hive::types::to_ansi);
+            match &mut create.query {
+                Some(query) => finish_part.part(query.as_mut()),
+                None => Ok(()),
+            }
+        }
         Statement::CreateTable(create) => match &mut create.query {
-            Some(query) => finish_part(query.as_mut(), variables, source),
+            Some(query) => finish_part.part(query.as_mut()),
             None => Ok(()),
         },
-        Statement::CreateView(view) => finish_view(view, source),
+        Statement::CreateView(view) => finish_part.view(view),
         _ => Ok(()),
     }
 }
 
-fn finish_part(part: &mut impl VisitMut, variables: &Variables, source: &Arc<Source>) -> Result<()> {
-    if let ControlFlow::Break(error) = visit_mut(part, &mut Binder { variables, source }) {
-        return Err(error);
-    }
-    rewrite::to_datafusion(part, source)
+struct Finish<'a> {
+    dialect: Dialect,
+    variables: &'a Variables,
+    source: &'a Arc<Source>,
 }
 
-/// A view keeps its text, so a value that is bound now would be lost later.
-fn finish_view(view: &mut crate::sql::statement::CreateView, source: &Arc<Source>) -> Result<()> {
-    let none = Variables::default();
-    finish_part(view.query.as_mut(), &none, source).map_err(|error| {
-        if error.message().contains(":") { error.help("a view cannot hold bound values; use ${name}") } else { error }
-    })
+impl Finish<'_> {
+    fn part(&self, part: &mut impl VisitMut) -> Result<()> {
+        if let ControlFlow::Break(error) =
+            visit_mut(part, &mut Binder { variables: self.variables, source: self.source })
+        {
+            return Err(error);
+        }
+        rewrite::to_datafusion(part, self.dialect, self.source)
+    }
+
+    /// A view keeps its text, so a value that is bound now would be lost later.
+    fn view(&self, view: &mut CreateView) -> Result<()> {
+        let unbound = Finish { variables: &Variables::default(), ..*self };
+        unbound.part(view.query.as_mut()).map_err(|error| {
+            if error.message().contains(":") {
+                error.help("a view cannot hold bound values; use ${name}")
+            } else {
+                error
+            }
+        })
+    }
 }
 
 /// Puts literals in the place of `:name`.

@@ -30,7 +30,9 @@ pub(super) fn read(
     })?;
 
     let mut tokens = Vec::new();
-    let outcome = Tokenizer::new(dialect.tokens(), &expanded.text).tokenize_with_location_into_buf(&mut tokens);
+    let outcome = Tokenizer::new(dialect.tokens(), &expanded.text)
+        .with_unescape(dialect != Dialect::Hive)
+        .tokenize_with_location_into_buf(&mut tokens);
     if let Err(error) = outcome {
         let offset = LineIndex::new(&expanded.text).offset(&expanded.text, error.location);
         let place = start + expanded.original_offset(offset);
@@ -41,6 +43,9 @@ pub(super) fn read(
         let end = expanded.original_offset(range.end).max(expanded.original_offset(range.start));
         token.span =
             Span::new(source.location(start + expanded.original_offset(range.start)), source.location(start + end));
+    }
+    if dialect == Dialect::Hive {
+        super::hive_tokens::read(&mut tokens);
     }
     Ok((StatementText { text: expanded.text, ranges }, tokens))
 }

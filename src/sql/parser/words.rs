@@ -1,6 +1,7 @@
 //! Small steps on the token stream that the statements share.
 
 use sqlparser::ast::Ident;
+use sqlparser::keywords::{ALL_KEYWORDS, Keyword};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token};
 
@@ -10,7 +11,12 @@ use crate::catalog::model::FileFormat;
 /// The unquoted word `ahead` tokens on, in capitals; `None` if there is none.
 pub(super) fn peek(parser: &Parser, ahead: usize) -> Option<String> {
     match &parser.peek_nth_token_ref(ahead).token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+        Token::Word(word) if word.quote_style.is_none() => {
+            let upper = word.value.to_uppercase();
+            // Of Hive's quoted names only this is left: that they are no keywords.
+            let was_quoted = word.keyword == Keyword::NoKeyword && ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok();
+            (!was_quoted).then_some(upper)
+        }
         _ => None,
     }
 }
@@ -115,15 +121,18 @@ pub(super) fn format(parser: &mut Parser) -> Parsed<FileFormat> {
         Token::SingleQuotedString(text) => text.clone(),
         _ => return parser.expected("a file format: PARQUET, CSV, JSON, AVRO or ARROW", token),
     };
-    match name.to_ascii_uppercase().as_str() {
-        "PARQUET" => Ok(FileFormat::Parquet),
-        "CSV" => Ok(FileFormat::Csv),
-        "JSON" | "JSONL" | "NDJSON" => Ok(FileFormat::Json),
-        "AVRO" => Ok(FileFormat::Avro),
-        "ARROW" | "IPC" => Ok(FileFormat::Arrow),
-        _ => refuse(
-            &format!("unknown file format {name}; the formats are PARQUET, CSV, JSON, AVRO and ARROW"),
-            token.span,
-        ),
+    let upper = name.to_ascii_uppercase();
+    match upper.as_str() {
+        "JSONL" | "NDJSON" => Ok(FileFormat::Json),
+        "IPC" => Ok(FileFormat::Arrow),
+        _ => match FileFormat::ALL.into_iter().find(|format| format.name() == upper) {
+            Some(format) => Ok(format),
+            None => refuse(
+                &format!(
+                    "unknown file format {name}; the formats are PARQUET, CSV, JSON, AVRO, ARROW, ORC and TEXTFILE"
+                ),
+                token.span,
+            ),
+        },
     }
 }

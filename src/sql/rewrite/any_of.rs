@@ -34,6 +34,6 @@ mod tests {
 
     #[test]
     fn other_comparisons_are_left_alone() {
-        unchanged("SELECT a > ANY([1]), a <> ALL([1, 2]), a = ANY(xs), a = ANY(SELECT 1) FROM t");
+        unchanged("SELECT a > ANY([1]), a <> ALL([1, 2]), a = ANY(xs) FROM t");
     }
 }

@@ -65,6 +65,10 @@ pub(super) fn number(value: impl ToString, span: Span) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).with_span(span))
 }
 
+pub(super) fn boolean(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).with_empty_span())
+}
+
 /// `name(arguments)`
 pub(super) fn call(name: &str, arguments: Vec<Expr>, span: Span) -> Expr {
     Expr::Function(Function {

@@ -28,7 +28,7 @@ pub(super) fn with_length(expr: &mut Expr) {
 }
 
 /// The length of a string type, and whether blanks at the end do not count; the type then has none.
-fn take_length(data_type: &mut DataType) -> Option<(u64, bool)> {
+pub(super) fn take_length(data_type: &mut DataType) -> Option<(u64, bool)> {
     let of = |length: &Option<CharacterLength>| match length {
         Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
         _ => None,

@@ -45,12 +45,12 @@ impl VisitorMut for Balancer {
 
 /// The first term beyond the limit, counted from the left.
 fn one_too_many(expr: &Expr) -> Option<&Expr> {
-    let depth = std::iter::successors(Some(expr), |expr| match expr {
+    let mut depth = std::iter::successors(Some(expr), |expr| match expr {
         Expr::BinaryOp { left, .. } => Some(left.as_ref()),
         _ => None,
     });
     let above = depth.clone().count().checked_sub(LIMIT + 1)?;
-    match depth.skip(above).next()? {
+    match depth.nth(above)? {
         Expr::BinaryOp { right, .. } => Some(right),
         _ => None,
     }

@@ -69,18 +69,15 @@ pub(super) fn ends_with_escape(span: Span) -> Refusal {
 
 /// A comparison for each pattern.
 fn spread(expr: &mut Expr) -> Result<(), Refusal> {
-    let (negated, any, pattern) = match &*expr {
-        Expr::Like { negated, any, pattern, .. } | Expr::ILike { negated, any, pattern, .. } => {
-            (*negated, *any, pattern.as_ref())
-        }
+    let (any, pattern) = match &*expr {
+        Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => (*any, pattern.as_ref()),
         _ => return Ok(()),
     };
     let patterns = if any { Some(members(pattern)) } else { all_of(pattern) };
     let Some(patterns) = patterns else { return Ok(()) };
     let word = if any { "ANY" } else { "ALL" };
-    if patterns.is_empty() || negated {
-        let what = if negated { "NOT LIKE" } else { "LIKE" };
-        return Err(Refusal::new(format!("{what} {word} is not supported here"), expr.span())
+    if patterns.is_empty() {
+        return Err(Refusal::new(format!("LIKE {word} is not supported here"), expr.span())
             .help("write a LIKE for each pattern, joined with OR or AND"));
     }
     let each = patterns.into_iter().map(|one| {
@@ -178,8 +175,14 @@ mod tests {
         refused("SELECT s LIKE ▸p ESCAPE '!' FROM t", "ESCAPE is supported for patterns that are literals");
         refused("SELECT s LIKE 'a' ESCAPE ▸'!!' FROM t", "ESCAPE takes one character");
         refused("SELECT s LIKE ▸'a!' ESCAPE '!' FROM t", "the pattern ends with its escape character");
-        refused("SELECT ▸s NOT LIKE ANY ('a%', 'b%') FROM t", "NOT LIKE ANY is not supported here");
-        refused("SELECT ▸s NOT LIKE ALL ('a%') FROM t", "NOT LIKE ALL is not supported here");
+        assert_eq!(
+            rewritten("SELECT s NOT LIKE ANY ('a%', 'b%') FROM t"),
+            "SELECT (s NOT LIKE 'a%' OR s NOT LIKE 'b%') FROM t"
+        );
+        assert_eq!(
+            rewritten("SELECT s NOT LIKE ALL ('a%', 'b%') FROM t"),
+            "SELECT (s NOT LIKE 'a%' AND s NOT LIKE 'b%') FROM t"
+        );
         refused("SELECT ▸s LIKE ANY (p) FROM t", "LIKE ANY is not supported here");
     }
 }

@@ -17,11 +17,13 @@ mod from_first;
 mod function_clauses;
 mod function_names;
 mod grouping;
+pub(crate) mod hive;
 mod insert;
 mod intervals;
 mod joins;
 mod like;
 mod order_by_all;
+mod quantified;
 mod refused;
 mod rlike;
 mod rows;
@@ -50,15 +52,19 @@ pub(crate) use column_case::{ColumnSpellings, fold_column_case};
 pub(crate) use column_names::{OutputNames, remember_names};
 pub(crate) use session_values::fill_in_session_values;
 
+use super::dialect::Dialect;
 use super::source::Source;
 use super::visit::visit_mut;
 use crate::error::{Error, Result};
 
 /// Rewrites every query inside `part`, however deep.
-pub(crate) fn to_datafusion(part: &mut impl VisitMut, source: &Arc<Source>) -> Result<()> {
+pub(crate) fn to_datafusion(part: &mut impl VisitMut, dialect: Dialect, source: &Arc<Source>) -> Result<()> {
     let mut rewriter = Rewriter { source, near: Span::empty(), with_names: cte::WithNames::default() };
-    let balanced = chains::balance_all(part);
-    let flow = match rewriter.outcome(balanced) {
+    let prepared = chains::balance_all(part).and_then(|()| match dialect {
+        Dialect::Ansi => Ok(()),
+        Dialect::Hive => hive::to_ansi(part),
+    });
+    let flow = match rewriter.outcome(prepared) {
         ControlFlow::Continue(()) => visit_mut(part, &mut rewriter),
         refused => refused,
     };
@@ -195,6 +201,7 @@ impl VisitorMut for Rewriter<'_> {
             _ => {}
         }
         any_of::to_list(expr);
+        quantified::to_aggregates(expr);
         let result = refused::in_expr(expr).and_then(|()| match expr {
             Expr::Function(function) => function_clauses::refuse(function),
             _ => Ok(()),

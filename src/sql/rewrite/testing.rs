@@ -8,10 +8,10 @@ use crate::sql::splitter;
 use crate::sql::statement::Statement;
 use crate::sql::variables::Variables;
 
-fn rewrite(sql: &str) -> Result<String, Error> {
-    let pieces = splitter::split(&Source::new("q.sql", sql), Dialect::Ansi);
+fn rewrite(sql: &str, dialect: Dialect) -> Result<String, Error> {
+    let pieces = splitter::split(&Source::new("q.sql", sql), dialect);
     let [piece] = pieces.as_slice() else { panic!("not one statement: {sql}") };
-    match parser::parse(piece, Dialect::Ansi, &Variables::default())?.statement {
+    match parser::parse(piece, dialect, &Variables::default())?.statement {
         Statement::Query(ast) | Statement::Insert(ast) => Ok(ast.to_string()),
         other => panic!("not a query: {}", other.kind()),
     }
@@ -20,7 +20,18 @@ fn rewrite(sql: &str) -> Result<String, Error> {
 /// The statement as DataFusion gets it.
 #[track_caller]
 pub(super) fn rewritten(sql: &str) -> String {
-    match rewrite(sql) {
+    rewritten_in(sql, Dialect::Ansi)
+}
+
+/// The same, of a statement in the hive dialect.
+#[track_caller]
+pub(super) fn rewritten_hive(sql: &str) -> String {
+    rewritten_in(sql, Dialect::Hive)
+}
+
+#[track_caller]
+fn rewritten_in(sql: &str, dialect: Dialect) -> String {
+    match rewrite(sql, dialect) {
         Ok(text) => text,
         Err(error) => panic!("{sql}: {error}"),
     }
@@ -35,10 +46,21 @@ pub(super) fn unchanged(sql: &str) {
 /// Asserts that a statement is refused where `▸` stands (which is not part of it), and returns the first line of help.
 #[track_caller]
 pub(super) fn refused(marked: &str, message: &str) -> String {
+    refused_in(marked, message, Dialect::Ansi)
+}
+
+/// The same, of a statement in the hive dialect.
+#[track_caller]
+pub(super) fn refused_hive(marked: &str, message: &str) -> String {
+    refused_in(marked, message, Dialect::Hive)
+}
+
+#[track_caller]
+fn refused_in(marked: &str, message: &str, dialect: Dialect) -> String {
     let Some((before, after)) = marked.split_once('▸') else { panic!("no ▸ in {marked}") };
     let sql = format!("{before}{after}");
     let place = Source::new("q.sql", sql.as_str()).location(before.len());
-    let error = match rewrite(&sql) {
+    let error = match rewrite(&sql, dialect) {
         Ok(text) => panic!("not refused: {sql} became {text}"),
         Err(error) => error,
     };

@@ -32,7 +32,7 @@ pub(super) fn of_columns(factor: &mut TableFactor) -> Result<(), Refusal> {
 }
 
 /// `LATERAL (SELECT items) AS alias`
-pub(crate) fn lateral(items: Vec<SelectItem>, alias: Option<TableAlias>) -> TableFactor {
+pub(super) fn lateral(items: Vec<SelectItem>, alias: Option<TableAlias>) -> TableFactor {
     TableFactor::Derived {
         lateral: true,
         subquery: Box::new(query_of(SetExpr::Select(Box::new(select_of(items, None))))),

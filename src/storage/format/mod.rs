@@ -3,9 +3,17 @@
 mod arrow;
 mod avro;
 mod csv;
+mod hive_text;
+mod hive_values;
 mod json;
+mod json_serde;
+mod lines;
+mod open_csv;
 mod options;
+mod orc;
 mod parquet;
+mod regex;
+pub(crate) mod serde_names;
 mod text;
 
 use std::collections::BTreeMap;
@@ -133,7 +141,26 @@ pub(crate) async fn open(
         }
         FileFormat::Avro => Arc::new(avro::Avro::new(options)?),
         FileFormat::Arrow => Arc::new(arrow::ArrowIpc::new(options)?),
+        FileFormat::Orc => Arc::new(orc::Orc::new(options)?),
+        FileFormat::TextFile | FileFormat::JsonFile | FileFormat::Regex | FileFormat::OpenCsv => {
+            Arc::new(of_lines(kind, options, declared.map(AsRef::as_ref))?)
+        }
     })
+}
+
+/// One of Hive's formats of lines.
+fn of_lines(
+    kind: FileFormat,
+    options: &BTreeMap<String, String>,
+    declared: Option<&Schema>,
+) -> Result<lines::LineTable> {
+    let (format, extension): (Arc<dyn lines::RowFormat>, &str) = match kind {
+        FileFormat::JsonFile => (Arc::new(json_serde::JsonSerde::new(options)?), "json"),
+        FileFormat::Regex => (Arc::new(regex::RegexSerde::new(options)?), "txt"),
+        FileFormat::OpenCsv => (Arc::new(open_csv::OpenCsv::new(options)?), "csv"),
+        _ => (Arc::new(hive_text::HiveText::new(options)?), "txt"),
+    };
+    lines::LineTable::new(kind, format, extension, declared)
 }
 
 /// The format for new files. `name` is that of the one file to be written; empty for files in a folder.
@@ -149,6 +176,10 @@ pub(crate) fn for_output(
         FileFormat::Json => Arc::new(json::Json::new(options, &[name])?),
         FileFormat::Avro => Arc::new(avro::Avro::new(options)?),
         FileFormat::Arrow => Arc::new(arrow::ArrowIpc::new(options)?),
+        FileFormat::Orc => Arc::new(orc::Orc::new(options)?),
+        FileFormat::TextFile | FileFormat::JsonFile | FileFormat::Regex | FileFormat::OpenCsv => {
+            Arc::new(of_lines(kind, options, None)?)
+        }
     })
 }
 
@@ -176,6 +207,7 @@ pub(crate) fn of_name(name: &str) -> Option<(FileFormat, CompressionTypeVariant)
         "parquet" | "parq" | "pq" => FileFormat::Parquet,
         "avro" => FileFormat::Avro,
         "arrow" | "ipc" | "feather" | "arrows" => FileFormat::Arrow,
+        "orc" => FileFormat::Orc,
         _ => return None,
     };
     Some((format, compression))
@@ -225,7 +257,7 @@ pub(crate) async fn detect(reading: &Reading<'_>, files: Vec<ObjectMeta>) -> Res
                 None if file.size == 0 && !is_alone => continue,
                 None => {
                     return Err(Error::statement(format!("the format of {} is not known", reading.shown(&file)))
-                        .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow")
+                        .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow, .orc")
                         .help("name the format in CREATE EXTERNAL TABLE … STORED AS, or choose files by a glob such as '*.csv'"));
                 }
             },
@@ -249,14 +281,19 @@ pub(crate) async fn detect(reading: &Reading<'_>, files: Vec<ObjectMeta>) -> Res
     }
     match format {
         Some((format, _)) => Ok((format, data)),
-        None => Err(Error::storage(format!("there are no data files in {}", reading.location))
-            .help("known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow")),
+        None => Err(Error::storage(format!("there are no data files in {}", reading.location)).help(
+            "known extensions are .parquet, .csv, .tsv, .tbl, .txt, .json, .jsonl, .ndjson, .avro, .arrow, .orc",
+        )),
     }
 }
 
 /// The files that a table of a known format has: all, but not pages that lie beside files with the format's extension. A
 /// file with the extension of another format among those is an error.
 pub(crate) fn of_kind(reading: &Reading<'_>, kind: FileFormat, files: Vec<ObjectMeta>) -> Result<Vec<ObjectMeta>> {
+    // Hive takes every file of a table for what the table says, whatever it is called.
+    if matches!(kind, FileFormat::TextFile | FileFormat::JsonFile | FileFormat::Regex | FileFormat::OpenCsv) {
+        return Ok(files);
+    }
     let by_name = |file: &ObjectMeta| of_name(file.location.filename().unwrap_or_default()).map(|(format, _)| format);
     if !files.iter().any(|file| by_name(file) == Some(kind)) {
         return Ok(files);
@@ -284,6 +321,7 @@ async fn sniff(reading: &Reading<'_>, file: &ObjectMeta) -> Result<Option<FileFo
         [b'P', b'A', b'R', b'1', ..] => Some(FileFormat::Parquet),
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some(FileFormat::Arrow),
         [b'O', b'b', b'j', 1, ..] => Some(FileFormat::Avro),
+        [b'O', b'R', b'C', ..] => Some(FileFormat::Orc),
         _ => None,
     })
 }

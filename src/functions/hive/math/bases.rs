@@ -1,0 +1,150 @@
+//! `conv`: numbers in other bases, as unsigned or (to a negative base) signed 64-bit integers
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::error::Result;
+
+use crate::functions::entry::{Entry, Help};
+use crate::functions::hive::call::{Call, Function, Gives, Kind, Takes};
+use crate::functions::hive::operand::Operand;
+
+pub(super) fn entries() -> Vec<Entry> {
+    vec![Entry::scalar(
+        Function::new(
+            "conv",
+            "conv(number, from_base, to_base)",
+            Takes::OneOf(&[&[Kind::Text, Kind::Number, Kind::Number]]),
+            Gives::Always(DataType::Utf8),
+            conv,
+        ),
+        Help {
+            name: "conv",
+            syntax: "conv(number, from_base, to_base)",
+            line: "A number in another base from 2 to 36; signed if that is negative, else modulo 2^64.",
+            example: "SELECT conv('100', 2, 10), conv(-10, 16, -10), conv(-1, 10, 16), conv('z', 10, 2), conv(1, 99, 2)",
+            gives: "4,-16,FFFFFFFFFFFFFFFF,0,NULL",
+        },
+    )]
+}
+
+fn conv(call: &Call) -> Result<ArrayRef> {
+    let (from, to) = (call.ints(1)?, call.ints(2)?);
+    // Decimal integers need not be written and read.
+    if call.data_type(0).is_integer() && from.constant() == Some(Some(10)) {
+        return integers(call, &to);
+    }
+    let numbers = call.texts(0)?;
+    let mut built = StringBuilder::with_capacity(call.rows(), call.rows() * 8);
+    let mut digits = [0; 65];
+    for row in 0..call.rows() {
+        let converted = || -> Option<(bool, u64, u64)> {
+            let (from, to) = (u64::try_from(from.at(row)?).ok()?, to.at(row)?);
+            let (value, negative) = convert(numbers.at(row)?.trim(), from, to)?;
+            Some((negative, value, to.unsigned_abs()))
+        };
+        match converted() {
+            Some((negative, value, base)) => built.append_value(write(&mut digits, negative, value, base)),
+            None => built.append_null(),
+        }
+    }
+    Ok(Arc::new(built.finish()))
+}
+
+fn integers(call: &Call, bases: &Operand<Int64Type>) -> Result<ArrayRef> {
+    let numbers = call.ints(0)?;
+    let mut built = StringBuilder::with_capacity(call.rows(), call.rows() * 8);
+    let mut digits = [0; 65];
+    for row in 0..call.rows() {
+        match (numbers.at(row), bases.at(row).filter(|base| BASES.contains(&base.unsigned_abs()))) {
+            (Some(number), Some(base)) => {
+                let (value, negative) = signed(number.unsigned_abs(), number < 0, base);
+                built.append_value(write(&mut digits, negative, value, base.unsigned_abs()));
+            }
+            _ => built.append_null(),
+        }
+    }
+    Ok(Arc::new(built.finish()))
+}
+
+const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const BASES: std::ops::RangeInclusive<u64> = 2..=36;
+
+/// The number, and whether it is written with a minus.
+fn convert(number: &str, from: u64, to: i64) -> Option<(u64, bool)> {
+    if !BASES.contains(&from) || !BASES.contains(&to.unsigned_abs()) || number.is_empty() {
+        return None;
+    }
+    let (digits, is_negative) = match number.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (number, false),
+    };
+    let mut value: u64 = 0;
+    // The first that is no digit ends the number.
+    for digit in digits.chars().map_while(|c| c.to_digit(from as u32)) {
+        match value.checked_mul(from).and_then(|value| value.checked_add(digit.into())) {
+            Some(next) => value = next,
+            // Too great a number stops at the greatest.
+            None => {
+                value = u64::MAX;
+                break;
+            }
+        }
+    }
+    Some(signed(value, is_negative, to))
+}
+
+/// What of a number is written in a base, and whether a minus is.
+fn signed(value: u64, is_negative: bool, to: i64) -> (u64, bool) {
+    let is_huge = value > i64::MAX as u64;
+    if to > 0 {
+        let value = match (is_negative, is_huge) {
+            (true, true) => u64::MAX,
+            (true, false) => value.wrapping_neg(),
+            (false, _) => value,
+        };
+        return (value, false);
+    }
+    if is_huge { (value.wrapping_neg(), true) } else { (value, is_negative) }
+}
+
+fn write(digits: &mut [u8; 65], negative: bool, mut value: u64, base: u64) -> &str {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = DIGITS.get((value % base) as usize).copied().unwrap_or(b'0');
+        value /= base;
+        if value == 0 || start == 0 {
+            break;
+        }
+    }
+    if negative && start > 0 {
+        start -= 1;
+        digits[start] = b'-';
+    }
+    std::str::from_utf8(&digits[start..]).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conv(number: &str, from: u64, to: i64) -> Option<String> {
+        let (value, negative) = convert(number, from, to)?;
+        Some(write(&mut [0; 65], negative, value, to.unsigned_abs()).to_owned())
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_and_texts_that_are_none() {
+        let greatest = "1".repeat(64);
+        assert_eq!(conv(&greatest, 2, 10).as_deref(), Some("18446744073709551615"));
+        assert_eq!(conv(&"F".repeat(80), 16, 2), Some(greatest));
+        assert_eq!(conv("-9223372036854775808", 10, -2), Some(format!("-1{}", "0".repeat(63))));
+        assert_eq!(conv("18446744073709551615", 10, -10).as_deref(), Some("-1"));
+        assert_eq!(conv("12é", 10, 10).as_deref(), Some("12"));
+        assert_eq!(conv("-", 10, -10).as_deref(), Some("-0"));
+        assert_eq!(conv("", 10, 10), None);
+        assert_eq!(conv("1", 10, i64::MIN), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! Functions that are about no one type: hashes, masks, conditions
+
+mod conditional;
+mod hash;
+mod known;
+mod mask;
+mod session;
+
+use crate::functions::entry::Entry;
+
+pub(super) fn entries() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for family in [conditional::entries, hash::entries, known::entries, mask::entries, session::entries] {
+        entries.extend(family());
+    }
+    entries
+}

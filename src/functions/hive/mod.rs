@@ -1,0 +1,66 @@
+//! Functions and operators with Hive's meaning
+//!
+//! They come after DataFusion's and datafusion-spark's, most of which have it: what is here is missing there, or says something else.
+
+pub(crate) mod aggregates;
+pub(crate) mod call;
+mod cast;
+pub(crate) mod collections;
+pub(crate) mod dates;
+mod json;
+pub(crate) mod lenient;
+pub(crate) mod math;
+mod misc;
+pub(crate) mod operand;
+mod operators;
+pub(crate) mod tables;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+mod to_double;
+mod url;
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
+
+use super::entry::Entry;
+use super::field_at::FieldAt;
+
+/// To be registered in this order.
+pub(crate) fn entries() -> Vec<Entry> {
+    let mut entries = text::entries();
+    entries.extend(json::entries());
+    entries.extend(url::entries());
+    entries.extend(misc::entries());
+    entries.extend(dates::entries());
+    entries.extend(math::entries());
+    entries.extend(collections::entries());
+    entries.extend(aggregates::entries());
+    entries.extend(tables::entries());
+    entries.push(Entry::scalar(cast::HiveCast::new(), cast::HELP));
+    entries
+}
+
+/// Functions that rewrites call, and that nobody else needs to know.
+pub(super) fn internal() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        Arc::new(ScalarUDF::from(FieldAt::new())),
+        Arc::new(ScalarUDF::from(collections::construct::EmptyMap::new())),
+        Arc::new(ScalarUDF::from(to_double::ToDouble::number())),
+        Arc::new(ScalarUDF::from(to_double::ToDouble::printable())),
+    ]
+}
+
+/// `CAST(value AS type)` as Hive does it.
+static CAST: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(cast::HiveCast::new())));
+
+/// What operators and constructors mean where ansi has another meaning.
+pub(super) fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    vec![
+        Arc::new(operators::MixedTypes),
+        Arc::new(collections::construct::MapCalls),
+        Arc::new(text::Substring::default()),
+    ]
+}

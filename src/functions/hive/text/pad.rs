@@ -1,0 +1,126 @@
+//! `lpad`, `rpad`, `trim` and their kin
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::error::Result;
+use datafusion::functions::string;
+
+use crate::functions::columns::{characters, offset_of, texts, within_a_batch};
+use crate::functions::define::{Call, Function, Gives, Kind};
+use crate::functions::entry::{Entry, Help};
+
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Function::new(
+            Help {
+                name: "lpad",
+                syntax: "lpad(text, length[, with])",
+                line: "Fills a text on the left up to a length, or cuts it; NULL if it is to be filled with ''.",
+                example: "SELECT lpad('hi', 5, 'ab'), lpad('hi', 1, '?')",
+                gives: "abahi,h",
+            },
+            &[Kind::Text, Kind::Integer],
+            Gives::Text,
+            |call| pad(call, true),
+        )
+        .optional(&[Kind::Text])
+        .entry(),
+        Function::new(
+            Help {
+                name: "rpad",
+                syntax: "rpad(text, length[, with])",
+                line: "Fills a text on the right up to a length, or cuts it; NULL if it is to be filled with ''.",
+                example: "SELECT rpad('hi', 5, 'ab'), rpad('hi', 1, '?')",
+                gives: "hiaba,h",
+            },
+            &[Kind::Text, Kind::Integer],
+            Gives::Text,
+            |call| pad(call, false),
+        )
+        .optional(&[Kind::Text])
+        .entry(),
+        Function::over(
+            Help {
+                name: "btrim",
+                syntax: "trim(text[, characters])",
+                line: "Without the spaces (or other characters) at both ends.",
+                example: "SELECT concat('<', trim('  a b '), '>'), trim(12)",
+                gives: "<a b>,12",
+            },
+            &[Kind::Text],
+            Gives::Text,
+            string::btrim(),
+        )
+        .optional(&[Kind::Text])
+        .aliases(&["trim"])
+        .entry(),
+        Function::over(
+            Help {
+                name: "ltrim",
+                syntax: "ltrim(text[, characters])",
+                line: "Without the spaces (or other characters) at the beginning.",
+                example: "SELECT concat('<', ltrim('  a '), '>')",
+                gives: "<a >",
+            },
+            &[Kind::Text],
+            Gives::Text,
+            string::ltrim(),
+        )
+        .optional(&[Kind::Text])
+        .entry(),
+        Function::over(
+            Help {
+                name: "rtrim",
+                syntax: "rtrim(text[, characters])",
+                line: "Without the spaces (or other characters) at the end.",
+                example: "SELECT concat('<', rtrim(' a  '), '>')",
+                gives: "< a>",
+            },
+            &[Kind::Text],
+            Gives::Text,
+            string::rtrim(),
+        )
+        .optional(&[Kind::Text])
+        .entry(),
+    ]
+}
+
+fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
+    let values = call.texts(0)?;
+    let lengths = call.integers(1)?;
+    let fillings = call.optional_texts(2)?;
+    texts(call.rows, |row, text| {
+        let filling = fillings.as_ref().map_or(Some(" "), |fillings| fillings.get(row));
+        let (Some(value), Some(length), Some(filling)) = (values.get(row), lengths.get(row), filling) else {
+            return Ok(false);
+        };
+        if filling.is_empty() {
+            return Ok(false);
+        }
+        let length = usize::try_from(length).unwrap_or(0);
+        let is_ascii = value.is_ascii();
+        let own = characters(value, is_ascii);
+        if own >= length {
+            text.push_str(&value[..offset_of(value, length, is_ascii)]);
+            return Ok(true);
+        }
+        within_a_batch(value.len(), length - own)?;
+        if !is_left {
+            text.push_str(value);
+        }
+        fill(text, filling, length - own);
+        if is_left {
+            text.push_str(value);
+        }
+        Ok(true)
+    })
+}
+
+/// Adds so many characters of a text that is repeated.
+fn fill(text: &mut String, filling: &str, count: usize) {
+    let is_ascii = filling.is_ascii();
+    let length = characters(filling, is_ascii);
+    for _ in 0..count / length {
+        text.push_str(filling);
+    }
+    text.push_str(&filling[..offset_of(filling, count % length, is_ascii)]);
+}

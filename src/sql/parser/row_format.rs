@@ -1,0 +1,163 @@
+//! How a table's files are written, in Hive's words: ROW FORMAT, STORED AS, CLUSTERED BY, SKEWED BY.
+
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Span, Token};
+
+use super::{Parsed, words};
+use crate::sql::statement::CreateTable;
+use crate::storage::{HiveNames, HiveStorage};
+
+/// Properties of a table that its reader needs.
+const READERS_PROPERTIES: &[&str] = &[
+    "skip.header.line.count",
+    "skip.footer.line.count",
+    "timestamp.formats",
+    "hive.serialization.extend.nesting.levels",
+];
+
+/// The clauses of one table, which mean a format together.
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    stored_as: Option<String>,
+    serde: Option<String>,
+    input_format: Option<String>,
+    output_format: Option<String>,
+    options: Vec<(String, String)>,
+    /// Of the first clause.
+    span: Option<Span>,
+}
+
+impl Storage {
+    /// Takes a clause if one comes next.
+    pub(super) fn clause(&mut self, parser: &mut Parser) -> Parsed<bool> {
+        let span = parser.peek_token_ref().span;
+        if words::take(parser, &["ROW", "FORMAT"]) {
+            if words::take(parser, &["DELIMITED"]) {
+                self.delimited(parser)?;
+            } else {
+                words::expect(parser, &["SERDE"])?;
+                self.serde = Some(words::string(parser)?.0);
+                if words::take(parser, &["WITH", "SERDEPROPERTIES"]) {
+                    self.add_options(words::pairs(parser)?);
+                }
+            }
+        } else if words::take(parser, &["WITH", "SERDEPROPERTIES"]) {
+            self.add_options(words::pairs(parser)?);
+        } else if words::take(parser, &["STORED", "AS", "INPUTFORMAT"]) {
+            self.input_format = Some(words::string(parser)?.0);
+            words::expect(parser, &["OUTPUTFORMAT"])?;
+            self.output_format = Some(words::string(parser)?.0);
+        } else if words::take(parser, &["STORED", "BY"]) {
+            return words::refuse("storage handlers are not supported; a table is a folder of files", span);
+        } else if words::take(parser, &["CLUSTERED", "BY"]) {
+            // What is written is not divided into buckets; what is read may be.
+            words::names_in_parentheses(parser)?;
+            if words::take(parser, &["SORTED", "BY"]) {
+                parenthesized(parser)?;
+            }
+            words::expect(parser, &["INTO"])?;
+            parser.parse_number_value()?;
+            words::expect(parser, &["BUCKETS"])?;
+        } else if words::take(parser, &["SKEWED", "BY"]) {
+            words::names_in_parentheses(parser)?;
+            words::expect(parser, &["ON"])?;
+            parenthesized(parser)?;
+            let _ = words::take(parser, &["STORED", "AS", "DIRECTORIES"]);
+        } else {
+            return Ok(false);
+        }
+        self.span.get_or_insert(span);
+        Ok(true)
+    }
+
+    /// The word behind STORED AS, if it is one of Hive's.
+    pub(super) fn stored_as(&mut self, parser: &mut Parser) -> bool {
+        let span = parser.peek_token_ref().span;
+        let Some(word) = words::peek(parser, 0) else { return false };
+        let is_hives = matches!(
+            word.as_str(),
+            "TEXTFILE" | "SEQUENCEFILE" | "RCFILE" | "ORC" | "ORCFILE" | "JSONFILE" | "PARQUETFILE" | "AVROFILE"
+        );
+        if is_hives {
+            parser.next_token();
+            self.stored_as = Some(word);
+            self.span.get_or_insert(span);
+        }
+        is_hives
+    }
+
+    /// `FIELDS TERMINATED BY '|' ESCAPED BY '\\' COLLECTION ITEMS TERMINATED BY ',' …`, in any order.
+    fn delimited(&mut self, parser: &mut Parser) -> Parsed<()> {
+        const CLAUSES: &[(&[&str], &str)] = &[
+            (&["FIELDS", "TERMINATED", "BY"], "field.delim"),
+            (&["ESCAPED", "BY"], "escape.delim"),
+            (&["COLLECTION", "ITEMS", "TERMINATED", "BY"], "collection.delim"),
+            (&["MAP", "KEYS", "TERMINATED", "BY"], "mapkey.delim"),
+            (&["LINES", "TERMINATED", "BY"], "line.delim"),
+            (&["NULL", "DEFINED", "AS"], "serialization.null.format"),
+        ];
+        'clauses: loop {
+            for (clause, option) in CLAUSES {
+                if words::take(parser, clause) {
+                    self.options.push((option.to_string(), words::string(parser)?.0));
+                    continue 'clauses;
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    fn add_options(&mut self, options: Vec<(String, String)>) {
+        self.options.extend(options.into_iter().map(|(key, value)| (key.to_lowercase(), value)));
+    }
+
+    /// Writes format and options into the table, once all clauses are read.
+    pub(super) fn finish(self, table: &mut CreateTable) -> Parsed<()> {
+        let Some(span) = self.span else { return Ok(()) };
+        let has_rows = !self.options.is_empty();
+        let names = HiveNames {
+            stored_as: self.stored_as.as_deref(),
+            serde: self.serde.as_deref(),
+            input_format: self.input_format.as_deref(),
+            output_format: self.output_format.as_deref(),
+        };
+        let storage = match HiveStorage::of(names) {
+            Ok(storage) => storage,
+            Err(error) => {
+                let help = error.help_lines().first().map(|line| format!("; {line}")).unwrap_or_default();
+                return words::refuse(&format!("{}{help}", error.message()), span);
+            }
+        };
+        match storage {
+            Some(storage) => {
+                table.format = Some(storage.format);
+                table.options.extend(storage.options.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+            }
+            // ROW FORMAT DELIMITED alone.
+            None if has_rows && table.format.is_none() => {
+                table.format = Some(crate::catalog::model::FileFormat::TextFile)
+            }
+            None => {}
+        }
+        table.options.extend(self.options);
+        let properties = table.properties.iter().filter(|(key, _)| READERS_PROPERTIES.contains(&key.as_str()));
+        table.options.extend(properties.cloned());
+        Ok(())
+    }
+}
+
+/// Passes over what stands in parentheses.
+fn parenthesized(parser: &mut Parser) -> Parsed<()> {
+    parser.expect_token(&Token::LParen)?;
+    let mut open = 1;
+    while open > 0 {
+        let token = parser.next_token();
+        match token.token {
+            Token::LParen => open += 1,
+            Token::RParen => open -= 1,
+            Token::EOF => return parser.expected("')'", token),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Functions that give several columns or rows: `SELECT id, explode(m) AS (k, v) FROM t` →
+//! `SELECT id, k, v FROM t CROSS JOIN LATERAL (SELECT … AS k, … AS v)`
+//!
+//! Each is a function of one row that gives an array of structs, which `unnest()` unfolds, and whose fields are the columns by their
+//! position.
+
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem, Spanned, Value,
+};
+use sqlparser::tokenizer::Span;
+
+use super::super::Refusal;
+use super::super::ast::{bare, call, folded, number};
+use super::super::unnest::lateral;
+use super::lateral_views;
+
+pub(super) const KNOWN: &str = "table functions are: explode, posexplode, inline, stack, json_tuple, parse_url_tuple";
+
+/// Moves the table functions of the select list to FROM.
+pub(super) fn from_select_list(select: &mut Select) -> Result<(), Refusal> {
+    let mut count = 0;
+    let mut projection = Vec::with_capacity(select.projection.len());
+    for item in std::mem::take(&mut select.projection) {
+        let spread = match &item {
+            SelectItem::UnnamedExpr(expr) => spread(expr, &[])?,
+            SelectItem::ExprWithAlias { expr, alias } => spread(expr, std::slice::from_ref(alias))?,
+            SelectItem::ExprWithAliases { expr, aliases } => match spread(expr, aliases)? {
+                None => {
+                    return Err(Refusal::new("only a table function gives several columns", expr.span()).help(KNOWN));
+                }
+                spread => spread,
+            },
+            _ => None,
+        };
+        let Some(items) = spread else {
+            projection.push(item);
+            continue;
+        };
+        let table = Ident::new(format!("_rows{count}"));
+        count += 1;
+        projection.extend(items.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(SelectItem::ExprWithAlias {
+                expr: Expr::CompoundIdentifier(vec![table.clone(), Ident { span: Span::empty(), ..alias.clone() }]),
+                alias: alias.clone(),
+            }),
+            _ => None,
+        }));
+        lateral_views::join(select, lateral(items, Some(lateral_views::alias(table))), false);
+    }
+    select.projection = projection;
+    Ok(())
+}
+
+/// The columns of a call of a table function, under the given names or the function's own; `None` for any other expression.
+pub(super) fn spread(expr: &Expr, names: &[Ident]) -> Result<Option<Vec<SelectItem>>, Refusal> {
+    let Expr::Function(function) = expr else { return Ok(None) };
+    let Some(name) = bare(&function.name).map(folded) else { return Ok(None) };
+    let arguments = arguments(&function.args);
+    let span = expr.span();
+    let (rows, own_names): (Expr, Vec<String>) = match (name.as_str(), arguments.as_slice()) {
+        ("explode", [only]) if names.len() < 2 => {
+            let alias = names.first().cloned().unwrap_or_else(|| Ident::new("col"));
+            let expr = call("unnest", vec![only.clone()], span);
+            return Ok(Some(vec![SelectItem::ExprWithAlias { expr, alias }]));
+        }
+        ("explode", [only]) => {
+            (unfolded(call("hive_explode_map", vec![only.clone()], span)), strings(&["key", "value"]))
+        }
+        ("posexplode", [only]) => {
+            let own = if names.len() == 3 { strings(&["pos", "key", "value"]) } else { strings(&["pos", "col"]) };
+            (unfolded(call("hive_posexplode", vec![only.clone()], span)), own)
+        }
+        ("inline", [only]) => {
+            if names.is_empty() {
+                return Err(Refusal::new("inline() needs names for its columns", span).help("AS a, b"));
+            }
+            (unfolded(only.clone()), names.iter().map(|name| name.value.clone()).collect())
+        }
+        ("stack", [rows, values @ ..]) if !values.is_empty() => {
+            let Some(count) = whole(rows).filter(|count| *count > 0) else {
+                return Err(Refusal::new("the first argument of stack() is the number of rows", rows.span()));
+            };
+            let columns = values.len().div_ceil(count);
+            (unfolded(call("hive_stack", arguments.clone(), span)), numbered("col", columns))
+        }
+        ("json_tuple" | "parse_url_tuple", [_, keys @ ..]) if !keys.is_empty() => {
+            (call(&name, arguments.clone(), span), numbered("c", keys.len()))
+        }
+        ("explode" | "posexplode" | "inline", _) => {
+            return Err(Refusal::new(format!("{name}() takes one argument"), span));
+        }
+        ("stack" | "json_tuple" | "parse_url_tuple", _) => {
+            return Err(Refusal::new(format!("{name}() takes two arguments or more"), span));
+        }
+        _ => return Ok(None),
+    };
+    if !names.is_empty() && names.len() != own_names.len() {
+        let given = names.len();
+        let message = format!("{name}() gives {} columns here, and {given} names are given", own_names.len());
+        return Err(Refusal::new(message, span));
+    }
+    let names = match names {
+        [] => own_names.iter().map(Ident::new).collect(),
+        names => names.to_vec(),
+    };
+    let items = names.into_iter().enumerate().map(|(position, alias)| SelectItem::ExprWithAlias {
+        expr: call("ostrich_field_at", vec![rows.clone(), number(position, span)], span),
+        alias,
+    });
+    Ok(Some(items.collect()))
+}
+
+fn unfolded(array: Expr) -> Expr {
+    let span = array.span();
+    call("unnest", vec![array], span)
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn numbered(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{prefix}{index}")).collect()
+}
+
+fn whole(expr: &Expr) -> Option<usize> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => text.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn arguments(arguments: &FunctionArguments) -> Vec<Expr> {
+    let FunctionArguments::List(list) = arguments else { return Vec::new() };
+    list.args
+        .iter()
+        .filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::rewrite::testing::{refused_hive, rewritten_hive};
+
+    #[test]
+    fn calls_in_the_select_list_move_to_from() {
+        assert_eq!(
+            rewritten_hive("SELECT id, explode(a) AS x FROM t"),
+            "SELECT id, _rows0.x AS x FROM t CROSS JOIN LATERAL (SELECT unnest(a) AS x) AS _rows0"
+        );
+        assert_eq!(
+            rewritten_hive("SELECT json_tuple(j, 'a', 'b') FROM t"),
+            "SELECT _rows0.c0 AS c0, _rows0.c1 AS c1 FROM t CROSS JOIN LATERAL \
+             (SELECT ostrich_field_at(json_tuple(j, 'a', 'b'), 0) AS c0, \
+             ostrich_field_at(json_tuple(j, 'a', 'b'), 1) AS c1) AS _rows0"
+        );
+        assert_eq!(
+            rewritten_hive("SELECT posexplode(a) AS (p, x) FROM t"),
+            "SELECT _rows0.p AS p, _rows0.x AS x FROM t CROSS JOIN LATERAL \
+             (SELECT ostrich_field_at(unnest(hive_posexplode(a)), 0) AS p, \
+             ostrich_field_at(unnest(hive_posexplode(a)), 1) AS x) AS _rows0"
+        );
+    }
+
+    #[test]
+    fn names_and_columns_must_fit() {
+        refused_hive(
+            "SELECT ▸stack(2, 'a', 1, 'b', 2) AS (x, y, z) FROM t",
+            "stack() gives 2 columns here, and 3 names are given",
+        );
+        refused_hive("SELECT ▸upper(a) AS (x, y) FROM t", "only a table function gives several columns");
+        refused_hive("SELECT ▸explode(a, b) FROM t", "explode() takes one argument");
+    }
+}
