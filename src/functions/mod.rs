@@ -21,11 +21,13 @@ mod tests;
 
 use std::sync::{Arc, LazyLock};
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::math::signum;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{Cast, Expr};
 
 use crate::sql::dialect::Dialect;
 use entry::{Callable, Entry, Help};
@@ -67,6 +69,15 @@ pub fn in_dialect(state: SessionState, dialect: Dialect) -> Result<SessionState>
     }
     add(&mut state, entries(dialect))?;
     Ok(state)
+}
+
+/// `CAST(expr AS to)` as a dialect does it: in hive, what cannot be converted is NULL. A cast that does nothing goes when the plan is
+/// simplified.
+pub fn cast(dialect: Dialect, expr: Expr, to: &DataType) -> Expr {
+    match dialect {
+        Dialect::Ansi => Expr::Cast(Cast::new(Box::new(expr), to.clone())),
+        Dialect::Hive => hive::cast_to(expr, to),
+    }
 }
 
 fn add(state: &mut SessionState, entries: &[Entry]) -> Result<()> {

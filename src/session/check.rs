@@ -27,7 +27,11 @@ impl Session {
             Statement::DropDatabase(drop) => self.drop_database(drop).await,
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await,
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await,
-            Statement::Repair(repair) => self.repair(repair).await,
+            Statement::Repair(repair) => self.repair(&repair.table).await,
+            Statement::Truncate(truncate) => self.table_to_change(&truncate.table, &parsed.source).await.map(|_| ()),
+            Statement::Load(load) => self.table_to_change(&load.table, &parsed.source).await.map(|_| ()),
+            Statement::Inserts(_) => Ok(()),
+            Statement::InsertDirectory(insert) => self.plan_query(&insert.query, &parsed.source).await.map(|_| ()),
             Statement::Use(name) => self.use_database(name, parsed).await,
             Statement::Set(set) => {
                 self.set(&set.name, &set.value).await.map_err(|error| error.at(&parsed.source, set.name_span))

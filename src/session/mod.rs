@@ -6,6 +6,7 @@ pub mod constraints;
 mod copy;
 mod ddl;
 mod explain;
+mod insert;
 mod named;
 mod numbered;
 mod plan;
@@ -267,7 +268,11 @@ impl Session {
     async fn run(&self, parsed: &ParsedStatement, color: bool) -> Result<Outcome> {
         let done = Outcome::Done { rows: None };
         match &parsed.statement {
-            Statement::Query(_) | Statement::Insert(_) | Statement::Explain(_) => self.run_planned(parsed).await,
+            Statement::Query(_) | Statement::Explain(_) => self.run_planned(parsed).await,
+            Statement::Insert(ast) => match ast.as_ref() {
+                sqlparser::ast::Statement::Insert(insert) => self.insert(insert, parsed).await,
+                _ => self.run_planned(parsed).await,
+            },
             Statement::Tune(tune) => self.explain_tune(tune, parsed, color).await.map(Outcome::Rows),
             Statement::Copy(copy) => self.copy(copy, parsed).await.map(|rows| Outcome::Done { rows }),
             Statement::CreateDatabase(create) => self.create_database(create).await.map(|()| done),
@@ -277,7 +282,13 @@ impl Session {
             Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
-            Statement::Repair(repair) => self.repair(repair).await.map(|()| done),
+            Statement::Repair(repair) => self.repair(&repair.table).await.map(|()| done),
+            Statement::Truncate(truncate) => self.truncate(truncate, parsed).await.map(|()| done),
+            Statement::Load(load) => self.load(load, parsed).await.map(|()| done),
+            Statement::Inserts(inserts) => self.inserts(inserts, parsed).await,
+            Statement::InsertDirectory(insert) => {
+                self.insert_directory(insert, parsed).await.map(|rows| Outcome::Done { rows })
+            }
             Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
             Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),
             Statement::Set(set) => match self.set(&set.name, &set.value).await {

@@ -31,15 +31,34 @@ pub(super) struct OwnSettings {
     pub disabled_rules: Vec<String>,
     /// The optimizer is told nothing that rests on data: neither evidence nor what files say.
     pub no_data_facts: bool,
+    /// How long a writer waits for another one; `None`: the default.
+    pub lock_timeout: Option<Duration>,
 }
 
 const DIALECT: &str = "ostrich.dialect";
 const TIMEOUT: &str = "ostrich.execution.timeout";
 const DISABLED_RULES: &str = "ostrich.optimizer.disabled_rules";
 const DATA_FACTS: &str = "ostrich.optimizer.data_facts";
+/// Hive's, which is honoured.
+const NULLS_LAST: &str = "hive.default.nulls.last";
+const NULL_ORDER: &str = "datafusion.sql_parser.default_null_ordering";
+const LOCK_TIMEOUT: &str = "ostrich.write.lock_timeout";
+/// Long enough for what is written in a night, short enough to be told the same morning.
+const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
 const MEMORY_LIMIT: &str = "datafusion.runtime.memory_limit";
 
+fn length_of_time(value: &str) -> Result<Duration> {
+    humantime::parse_duration(value).map_err(|error| {
+        Error::statement(format!("\"{value}\" is not a length of time: {error}")).help("write 90s, 10m or 1h 30m")
+    })
+}
+
 impl OwnSettings {
+    /// How long a writer waits for another one.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        self.lock_timeout.unwrap_or(DEFAULT_LOCK_TIMEOUT)
+    }
+
     fn list(&self) -> Vec<Setting> {
         let setting = |name: &str, value: String, description: &str| Setting {
             name: name.to_string(),
@@ -52,6 +71,11 @@ impl OwnSettings {
                 TIMEOUT,
                 self.timeout.map_or_else(|| "0s".to_string(), |limit| humantime::format_duration(limit).to_string()),
                 "A statement that takes longer is stopped; 0s: no limit",
+            ),
+            setting(
+                LOCK_TIMEOUT,
+                humantime::format_duration(self.lock_timeout()).to_string(),
+                "How long a statement waits for another one that writes to the same table",
             ),
             setting(
                 DISABLED_RULES,
@@ -97,11 +121,12 @@ impl Session {
                 self.change_own_settings(|own| own.dialect = dialect);
             }
             TIMEOUT => {
-                let limit = humantime::parse_duration(value).map_err(|error| {
-                    Error::statement(format!("\"{value}\" is not a length of time: {error}"))
-                        .help("write 90s, 10m or 1h 30m")
-                })?;
+                let limit = length_of_time(value)?;
                 self.change_own_settings(|own| own.timeout = (!limit.is_zero()).then_some(limit));
+            }
+            LOCK_TIMEOUT => {
+                let limit = length_of_time(value)?;
+                self.change_own_settings(|own| own.lock_timeout = Some(limit));
             }
             DISABLED_RULES => self.disable_rules(value)?,
             DATA_FACTS => {
@@ -123,6 +148,16 @@ impl Session {
                     Error::statement(format!("\"{value}\" is not a value of {key}: {}", Error::from(error)))
                 })?;
             }
+            NULLS_LAST => {
+                let order = match value.trim().to_ascii_lowercase().as_str() {
+                    "true" => "nulls_max",
+                    "false" => "nulls_min",
+                    _ => return Err(Error::statement(format!("\"{value}\" is neither true nor false"))),
+                };
+                Box::pin(self.set(NULL_ORDER, order)).await?;
+            }
+            // Scripts set hundreds of Hive's and Hadoop's, which have nothing to set here; ${hiveconf:name} gives them back.
+            _ if self.dialect() == Dialect::Hive && !key.starts_with("ostrich.") => {}
             _ => {
                 self.check_known(&key)?;
             }
@@ -138,6 +173,7 @@ impl Session {
         match key.as_str() {
             DIALECT => self.change_own_settings(|own| own.dialect = Dialect::default()),
             TIMEOUT => self.change_own_settings(|own| own.timeout = None),
+            LOCK_TIMEOUT => self.change_own_settings(|own| own.lock_timeout = None),
             DISABLED_RULES => self.disable_rules("")?,
             DATA_FACTS => self.change_own_settings(|own| own.no_data_facts = false),
             MEMORY_LIMIT => self.use_pool(crate::execution::memory::default_limit())?,

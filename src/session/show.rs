@@ -51,6 +51,9 @@ impl Session {
                 let relation = self.relation_named(name, parsed).await?;
                 rows(vec![("create_statement", texts(vec![create_statement(&relation)]))])
             }
+            Show::Partitions { table, partition } => {
+                rows(vec![("partition", texts(self.partitions(table, partition, &parsed.source).await?))])
+            }
             Show::Functions { like } => {
                 let mut functions = self.functions();
                 functions.retain(|function| matches_like(&function.name, like.as_deref()));

@@ -40,6 +40,11 @@ pub enum Statement {
     Drop(Drop),
     AlterTable(Box<AlterTable>),
     Repair(Repair),
+    Truncate(Truncate),
+    Load(Load),
+    /// `FROM t INSERT … INSERT …`: each is an INSERT.
+    Inserts(Vec<ast::Statement>),
+    InsertDirectory(Box<InsertDirectory>),
     Show(Show),
     Describe(Describe),
     Set(Set),
@@ -64,6 +69,9 @@ impl Statement {
             Statement::Drop(_) => "drop_table",
             Statement::AlterTable(_) => "alter_table",
             Statement::Repair(_) => "repair_table",
+            Statement::Truncate(_) => "truncate_table",
+            Statement::Load(_) => "load_data",
+            Statement::Inserts(_) | Statement::InsertDirectory(_) => "insert",
             Statement::Show(_) => "show",
             Statement::Describe(_) => "describe",
             Statement::Set(_) => "set",
@@ -166,6 +174,8 @@ pub struct CreateTable {
     pub options: Vec<(String, String)>,
     pub properties: Vec<(String, String)>,
     pub query: Option<Box<ast::Query>>,
+    /// The table whose columns, partitions and format it takes.
+    pub like: Option<ObjectName>,
 }
 
 #[derive(Debug, Clone)]
@@ -240,6 +250,35 @@ pub struct Repair {
     pub table: ObjectName,
 }
 
+/// `TRUNCATE TABLE t [PARTITION (…)]`
+#[derive(Debug, Clone)]
+pub struct Truncate {
+    pub table: ObjectName,
+    pub partition: Vec<ast::Expr>,
+}
+
+/// `LOAD DATA [LOCAL] INPATH 'place' [OVERWRITE] INTO TABLE t [PARTITION (…)]`
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub place: String,
+    pub place_span: Span,
+    /// LOCAL: the files stay where they are, too.
+    pub copies: bool,
+    pub overwrite: bool,
+    pub table: ObjectName,
+    pub partition: Vec<ast::Expr>,
+}
+
+/// `INSERT OVERWRITE DIRECTORY 'place' [ROW FORMAT …] [STORED AS …] SELECT …`
+#[derive(Debug, Clone)]
+pub struct InsertDirectory {
+    pub place: String,
+    pub place_span: Span,
+    pub format: Option<FileFormat>,
+    pub options: Vec<(String, String)>,
+    pub query: Box<ast::Query>,
+}
+
 #[derive(Debug, Clone)]
 pub enum AlterAction {
     Rename(ObjectName),
@@ -259,6 +298,16 @@ pub enum AlterAction {
     },
     /// `VALIDATE CONSTRAINT name`: checks it on the data.
     ValidateConstraint(Ident),
+    AddPartitions {
+        partitions: Vec<Vec<ast::Expr>>,
+        if_not_exists: bool,
+    },
+    DropPartitions {
+        partitions: Vec<Vec<ast::Expr>>,
+        if_exists: bool,
+    },
+    /// Another word for MSCK REPAIR TABLE.
+    RecoverPartitions,
 }
 
 #[derive(Debug, Clone)]
@@ -279,6 +328,10 @@ pub enum Show {
         like: Option<String>,
     },
     CreateTable(ObjectName),
+    Partitions {
+        table: ObjectName,
+        partition: Vec<ast::Expr>,
+    },
     Functions {
         like: Option<String>,
     },

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod cache;
+pub(crate) mod commit;
 mod errors;
 mod footers;
 mod format;
@@ -9,7 +10,7 @@ mod forward;
 pub mod kind;
 pub mod listing;
 pub mod location;
-mod partitions;
+pub(crate) mod partitions;
 mod pruning;
 mod scan;
 mod schema;

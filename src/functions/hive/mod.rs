@@ -22,11 +22,13 @@ mod url;
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{Expr, ScalarUDF, lit};
 
 use super::entry::Entry;
 use super::field_at::FieldAt;
+use crate::sql::types;
 
 /// To be registered in this order.
 pub(crate) fn entries() -> Vec<Entry> {
@@ -55,6 +57,10 @@ pub(super) fn internal() -> Vec<Arc<ScalarUDF>> {
 
 /// `CAST(value AS type)` as Hive does it.
 static CAST: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(cast::HiveCast::new())));
+
+pub(super) fn cast_to(expr: Expr, to: &DataType) -> Expr {
+    CAST.call(vec![expr, lit(types::to_sql(to))])
+}
 
 /// What operators and constructors mean where ansi has another meaning.
 pub(super) fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {

@@ -11,8 +11,6 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::scalar::ScalarValue;
 use sqlparser::ast::BinaryOperator;
 
-use crate::sql::types;
-
 #[derive(Debug)]
 pub(super) struct MixedTypes;
 
@@ -81,6 +79,6 @@ fn is_text(data_type: &DataType) -> bool {
 fn as_type(expr: Expr, from: &DataType, to: &DataType) -> Expr {
     match from == to {
         true => expr,
-        false => super::CAST.call(vec![expr, lit(types::to_sql(to))]),
+        false => super::cast_to(expr, to),
     }
 }

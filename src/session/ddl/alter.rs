@@ -40,6 +40,13 @@ impl Session {
                 };
                 self.metastore.rename_relation(&name, &to).await
             }
+            AlterAction::AddPartitions { partitions, if_not_exists } => {
+                self.add_partitions(&table, partitions, *if_not_exists, &parsed.source).await
+            }
+            AlterAction::DropPartitions { partitions, if_exists } => {
+                self.drop_partitions(&table, partitions, *if_exists, &parsed.source).await
+            }
+            AlterAction::RecoverPartitions => self.tables.open(&self.context.state(), &table).await.map(drop),
             AlterAction::SetProperties(properties) => {
                 let properties = properties.clone();
                 self.change(&name, move |table| {

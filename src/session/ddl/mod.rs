@@ -4,6 +4,6 @@ mod alter;
 mod constraint;
 mod database;
 mod drop;
-mod repair;
+mod partition;
 pub(super) mod table;
 mod view;

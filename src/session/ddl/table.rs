@@ -96,7 +96,30 @@ impl Session {
         }
     }
 
+    /// A table with another one's columns, partitions and format, and no rows.
+    async fn table_like(
+        &self,
+        like: &sqlparser::ast::ObjectName,
+        create: &CreateTable,
+        name: TableName,
+        parsed: &ParsedStatement,
+    ) -> Result<Table> {
+        let model = self.table_to_change(like, &parsed.source).await?;
+        let table = self.undeclared_table(create, name)?;
+        Ok(Table {
+            format: create.format.unwrap_or(model.format),
+            columns: model.columns,
+            partition_columns: model.partition_columns,
+            options: if create.format.is_none() { model.options } else { table.options.clone() },
+            comment: table.comment.clone().or(model.comment),
+            ..table
+        })
+    }
+
     async fn declared_table(&self, create: &CreateTable, name: TableName, parsed: &ParsedStatement) -> Result<Table> {
+        if let Some(like) = &create.like {
+            return self.table_like(like, create, name, parsed).await;
+        }
         if create.external && create.location.is_none() {
             return Err(Error::statement("an external table needs LOCATION 'path' to say where its files are")
                 .help("without EXTERNAL, Ostrich keeps the files itself"));

@@ -3,7 +3,7 @@
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Parsed, constraint, create, words};
+use super::{Parsed, constraint, create, partition, words};
 use crate::sql::statement::{AlterAction, AlterTable, ColumnDefinition, Statement};
 
 pub(super) fn alter(parser: &mut Parser) -> Parsed<Statement> {
@@ -37,7 +37,18 @@ fn action(parser: &mut Parser) -> Parsed<AlterAction> {
         return Ok(AlterAction::ValidateConstraint(parser.parse_identifier()?));
     }
     if words::take(parser, &["ADD"]) {
-        return add(parser);
+        return match partition::add(parser)? {
+            Some(action) => Ok(action),
+            None => add(parser),
+        };
+    }
+    if words::take(parser, &["DROP"])
+        && let Some(action) = partition::drop(parser)?
+    {
+        return Ok(action);
+    }
+    if words::take(parser, &["RECOVER", "PARTITIONS"]) || words::take(parser, &["REPAIR", "PARTITION"]) {
+        return Ok(AlterAction::RecoverPartitions);
     }
     words::unexpected(
         parser,

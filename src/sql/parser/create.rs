@@ -72,6 +72,7 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
         options: Vec::new(),
         properties: Vec::new(),
         query: None,
+        like: None,
     };
     let names_only = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
         && matches!(parser.peek_nth_token_ref(2).token, Token::Comma | Token::RParen);
@@ -83,7 +84,6 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
     let mut storage = Storage::default();
     // Clauses come in any order: every engine prints them in another.
     loop {
-        let span = parser.peek_token_ref().span;
         if words::take(parser, &["COMMENT"]) {
             table.comment = Some(words::string(parser)?.0);
         } else if words::take(parser, &["PARTITIONED", "BY"]) {
@@ -102,8 +102,8 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
             table.options.push(("header".to_string(), "true".to_string()));
         } else if words::take(parser, &["TBLPROPERTIES"]) {
             table.properties.extend(words::pairs(parser)?);
-        } else if words::take(parser, &["LIKE"]) {
-            return words::refuse("CREATE TABLE … LIKE is not supported yet; use SHOW CREATE TABLE", span);
+        } else if table.like.is_none() && table.columns.is_empty() && words::take(parser, &["LIKE"]) {
+            table.like = Some(parser.parse_object_name(false)?);
         } else if words::take(parser, &["AS"]) || query::begins(parser) {
             table.query = Some(parser.parse_query()?);
             break;

@@ -11,6 +11,7 @@ mod drop;
 mod error;
 mod explain;
 mod hive_tokens;
+mod insert;
 mod partition;
 mod query;
 mod row_format;
@@ -80,6 +81,10 @@ fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
         Some("RESET") => session::reset(parser, text),
         Some("COPY") => copy::copy(parser),
         Some("MSCK") => partition::msck(parser),
+        Some("TRUNCATE") => partition::truncate(parser),
+        Some("LOAD") => partition::load(parser),
+        Some("INSERT") if insert::is_into_directory(parser) => insert::into_directory(parser),
+        Some("FROM") => insert::from_first(parser),
         Some("EXPLAIN") => explain::explain(parser, text),
         _ => query::query_or_insert(parser),
     }

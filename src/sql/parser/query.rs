@@ -29,7 +29,7 @@ pub(super) fn begins(parser: &Parser) -> bool {
 pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
     let span = parser.peek_token_ref().span;
     match words::peek(parser, 0).as_deref() {
-        Some("DELETE" | "UPDATE" | "MERGE" | "TRUNCATE") => {
+        Some("DELETE" | "UPDATE" | "MERGE") => {
             return words::refuse(
                 "rows in files cannot be changed in place yet; write a new table with CREATE TABLE … AS",
                 span,
@@ -38,7 +38,6 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
         Some("BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT") => {
             return words::refuse("there are no transactions over several statements; each statement is one", span);
         }
-        Some("LOAD") => return words::refuse("this statement is not supported yet", span),
         Some("ANALYZE") => return words::refuse("ANALYZE TABLE is not supported yet", span),
         Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
             return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
@@ -50,18 +49,7 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
     }
     match parser.parse_statement()? {
         statement @ Ast::Query(_) => Ok(Statement::Query(Box::new(statement))),
-        Ast::Insert(insert) => {
-            if insert.overwrite {
-                return words::refuse("INSERT OVERWRITE is not supported yet; use CREATE OR REPLACE TABLE … AS", span);
-            }
-            if insert.partitioned.is_some() {
-                return words::refuse(
-                    "INSERT … PARTITION is not supported yet; select the partition columns last",
-                    span,
-                );
-            }
-            Ok(Statement::Insert(Box::new(Ast::Insert(insert))))
-        }
+        Ast::Insert(insert) => Ok(Statement::Insert(Box::new(Ast::Insert(insert)))),
         _ => words::refuse("this statement is not supported", span),
     }
 }
@@ -98,6 +86,8 @@ pub(super) fn finish(
             None => Ok(()),
         },
         Statement::CreateView(view) => finish_part.view(view),
+        Statement::Inserts(inserts) => inserts.iter_mut().try_for_each(|insert| finish_part.part(insert)),
+        Statement::InsertDirectory(insert) => finish_part.part(insert.query.as_mut()),
         _ => Ok(()),
     }
 }

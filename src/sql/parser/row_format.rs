@@ -4,6 +4,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Span, Token};
 
 use super::{Parsed, words};
+use crate::catalog::model::FileFormat;
 use crate::sql::statement::CreateTable;
 use crate::storage::{HiveNames, HiveStorage};
 
@@ -14,6 +15,9 @@ const READERS_PROPERTIES: &[&str] = &[
     "timestamp.formats",
     "hive.serialization.extend.nesting.levels",
 ];
+
+/// A format if one is meant, and what its reader is told.
+type FormatAndOptions = (Option<FileFormat>, Vec<(String, String)>);
 
 /// The clauses of one table, which mean a format together.
 #[derive(Debug, Default)]
@@ -113,7 +117,20 @@ impl Storage {
 
     /// Writes format and options into the table, once all clauses are read.
     pub(super) fn finish(self, table: &mut CreateTable) -> Parsed<()> {
-        let Some(span) = self.span else { return Ok(()) };
+        if self.span.is_none() {
+            return Ok(());
+        }
+        let (format, options) = self.format_and_options(table.format)?;
+        table.format = format;
+        table.options.extend(options);
+        let properties = table.properties.iter().filter(|(key, _)| READERS_PROPERTIES.contains(&key.as_str()));
+        table.options.extend(properties.cloned());
+        Ok(())
+    }
+
+    /// What the clauses mean together; `format` is what another one said.
+    pub(super) fn format_and_options(self, format: Option<FileFormat>) -> Parsed<FormatAndOptions> {
+        let Some(span) = self.span else { return Ok((format, Vec::new())) };
         let has_rows = !self.options.is_empty();
         let names = HiveNames {
             stored_as: self.stored_as.as_deref(),
@@ -128,21 +145,18 @@ impl Storage {
                 return words::refuse(&format!("{}{help}", error.message()), span);
             }
         };
-        match storage {
+        let mut options = Vec::new();
+        let format = match storage {
             Some(storage) => {
-                table.format = Some(storage.format);
-                table.options.extend(storage.options.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+                options.extend(storage.options.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+                Some(storage.format)
             }
             // ROW FORMAT DELIMITED alone.
-            None if has_rows && table.format.is_none() => {
-                table.format = Some(crate::catalog::model::FileFormat::TextFile)
-            }
-            None => {}
-        }
-        table.options.extend(self.options);
-        let properties = table.properties.iter().filter(|(key, _)| READERS_PROPERTIES.contains(&key.as_str()));
-        table.options.extend(properties.cloned());
-        Ok(())
+            None if has_rows && format.is_none() => Some(FileFormat::TextFile),
+            None => format,
+        };
+        options.extend(self.options);
+        Ok((format, options))
     }
 }
 

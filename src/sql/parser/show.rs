@@ -4,12 +4,11 @@ use sqlparser::ast::Ident;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Parsed, query, words};
+use super::{Parsed, partition, query, words};
 use crate::sql::statement::{Describe, Show, Statement};
 
 pub(super) fn show(parser: &mut Parser) -> Parsed<Statement> {
     words::expect(parser, &["SHOW"])?;
-    let span = parser.peek_token_ref().span;
     let what = words::peek(parser, 0);
     if words::take(parser, &["CREATE", "TABLE"]) || words::take(parser, &["CREATE", "VIEW"]) {
         return Ok(Statement::Show(Show::CreateTable(parser.parse_object_name(false)?)));
@@ -43,7 +42,11 @@ pub(super) fn show(parser: &mut Parser) -> Parsed<Statement> {
             parser.next_token();
             Show::Settings { prefix: None }
         }
-        Some("PARTITIONS") => return words::refuse("SHOW PARTITIONS is not supported yet", span),
+        Some("PARTITIONS") => {
+            parser.next_token();
+            let table = parser.parse_object_name(false)?;
+            Show::Partitions { table, partition: partition::clause(parser)?.unwrap_or_default() }
+        }
         Some("CREATE") | None => {
             return words::unexpected(
                 parser,

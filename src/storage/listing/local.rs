@@ -8,6 +8,7 @@ use object_store::path::Path;
 
 use super::{Collector, Found, is_hidden};
 use crate::error::{Error, Result};
+use crate::storage::commit::Reading;
 use crate::storage::errors::local_error;
 use crate::storage::location::{Location, local_path};
 
@@ -31,17 +32,29 @@ pub(super) fn list_local(location: &Location) -> Result<Found> {
         return Ok(collector.finish());
     }
     let walk = Walk { location, root: &root };
-    let mut folders = vec![String::new()];
-    while !folders.is_empty() {
-        folders = walk.level(&folders, &mut collector)?;
+    let (mut found, hidden) = Reading::list(&root, || walk.all())?;
+    if !hidden.is_empty() {
+        found.files.retain(|file| location.below(&file.location).is_none_or(|below| !hidden.contains(below)));
     }
-    Ok(collector.finish())
+    Ok(found)
 }
 
 /// A walk over local folders, level by level.
 struct Walk<'a> {
     location: &'a Location,
     root: &'a FsPath,
+}
+
+impl Walk<'_> {
+    fn all(&self) -> Result<Found> {
+        let mut collector = Collector::new(self.location);
+        collector.found.exists = true;
+        let mut folders = vec![String::new()];
+        while !folders.is_empty() {
+            folders = self.level(&folders, &mut collector)?;
+        }
+        Ok(collector.finish())
+    }
 }
 
 /// Folders that are worth a thread.
