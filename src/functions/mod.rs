@@ -9,6 +9,7 @@ mod date_arithmetic;
 mod define;
 pub mod entry;
 mod field_at;
+mod floats_and_decimals;
 pub(crate) mod hive;
 mod kind;
 mod map_access;
@@ -63,6 +64,8 @@ pub fn in_dialect(state: SessionState, dialect: Dialect) -> Result<SessionState>
     }
     let planners = hive::expr_planners().into_iter().chain(expr_planners()).collect();
     let mut state = SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build();
+    // The builder registers functions by their other names in any order, and DataFusion's have some of ours.
+    register(&mut state)?;
     datafusion_spark::register_all(&mut state)?;
     for function in hive::internal() {
         state.register_udf(function)?;
@@ -94,8 +97,11 @@ fn add(state: &mut SessionState, entries: &[Entry]) -> Result<()> {
 
 /// What operators mean: ours first, for the first that has an answer is taken.
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
-    let mut planners: Vec<Arc<dyn ExprPlanner>> =
-        vec![Arc::new(date_arithmetic::DateArithmetic), Arc::new(map_access::MapAccess)];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![
+        Arc::new(floats_and_decimals::FloatsAndDecimals),
+        Arc::new(date_arithmetic::DateArithmetic),
+        Arc::new(map_access::MapAccess),
+    ];
     planners.extend(SessionStateDefaults::default_expr_planners());
     planners
 }

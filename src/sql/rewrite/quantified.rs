@@ -13,14 +13,17 @@
 //!
 //! and likewise for the other comparisons. `= ANY` is IN, `<> ALL` is NOT IN.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr,
-    Spanned, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query,
+    SelectItem, SetExpr, Spanned, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visitor,
 };
 use sqlparser::tokenizer::Span;
 
-use super::ast::{boolean, call, number, query_of, select_of};
+use super::ast::{boolean, call, is_only_body, number, query_of, select_of};
+use crate::sql::visit::visit;
 
 /// What the rows of the subquery, and their column, are called.
 const ROWS: &str = "_rows";
@@ -105,15 +108,64 @@ fn negation(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
 }
 
-/// `(SELECT function(_value) FROM (subquery) AS _rows (_value))`, or of all rows.
-fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Expr {
-    let mut aggregate = call(function, vec![Expr::Identifier(Ident::new(VALUE))], span);
-    if all_rows
-        && let Expr::Function(function) = &mut aggregate
-        && let FunctionArguments::List(list) = &mut function.args
-    {
-        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+/// The one expression of a query that is a filter over FROM and nothing else.
+fn only_value(query: &Query) -> Option<&Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let is_plain = is_only_body(query)
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && select.named_window.is_empty()
+        && select.lateral_views.is_empty()
+        && !select.from.is_empty()
+        && matches!(&select.group_by, GroupByExpr::Expressions(keys, modifiers) if keys.is_empty() && modifiers.is_empty());
+    match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }]
+            if is_plain && !has_call(value) =>
+        {
+            Some(value)
+        }
+        _ => None,
     }
+}
+
+/// Whether a function is called: it may be an aggregate or a window.
+fn has_call(expr: &Expr) -> bool {
+    visit(expr, &mut Calls).is_break()
+}
+
+struct Calls;
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if matches!(expr, Expr::Function(_)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// `(SELECT function(value) FROM …)` where the subquery is a filter only, which may then read the query around it; else
+/// `(SELECT function(_value) FROM (subquery) AS _rows (_value))`. Or of all rows.
+fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Expr {
+    let counted = |value: Expr| {
+        let mut aggregate = call(function, vec![value], span);
+        if all_rows
+            && let Expr::Function(function) = &mut aggregate
+            && let FunctionArguments::List(list) = &mut function.args
+        {
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+        }
+        aggregate
+    };
+    if let Some(value) = only_value(subquery) {
+        let mut query = subquery.clone();
+        let item = SelectItem::UnnamedExpr(counted(value.clone()));
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            select.projection = vec![item];
+        }
+        return Expr::Subquery(Box::new(query));
+    }
+    let aggregate = counted(Expr::Identifier(Ident::new(VALUE)));
     let rows = TableFactor::Derived {
         lateral: false,
         subquery: Box::new(subquery.clone()),
@@ -143,9 +195,9 @@ mod tests {
 
     #[test]
     fn an_order_is_decided_at_an_end() {
-        let of = |aggregate: &str| format!("(SELECT {aggregate} FROM (SELECT b FROM u) AS _rows (_value))");
-        let (rows, values) = (of("count(*)"), of("count(_value)"));
-        let (least, greatest) = (of("min(_value)"), of("max(_value)"));
+        let of = |aggregate: &str| format!("(SELECT {aggregate} FROM u)");
+        let (rows, values) = (of("count(*)"), of("count(b)"));
+        let (least, greatest) = (of("min(b)"), of("max(b)"));
         assert_eq!(
             rewritten("SELECT a FROM t WHERE a > ALL (SELECT b FROM u)"),
             format!(
@@ -160,6 +212,12 @@ mod tests {
                  WHEN {values} < {rows} THEN NULL ELSE (a) >= {least} END"
             )
         );
+    }
+
+    #[test]
+    fn a_query_of_more_parts_stays_a_whole() {
+        let sql = rewritten("SELECT a FROM t WHERE a > ALL (SELECT max(b) FROM u GROUP BY c)");
+        assert!(sql.contains("FROM (SELECT max(b) FROM u GROUP BY c) AS _rows (_value)"), "{sql}");
     }
 
     #[test]

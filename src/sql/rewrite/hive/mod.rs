@@ -4,6 +4,7 @@
 
 mod casts;
 mod column_names;
+mod comparisons;
 mod functions;
 mod grouping_id;
 mod lateral_views;
@@ -56,6 +57,7 @@ impl VisitorMut for Translator {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refusal> {
+        comparisons::one_by_one(expr);
         operators::to_functions(expr);
         functions::to_ansi(expr);
         windows::ignore_nulls(expr);

@@ -5,7 +5,7 @@
 
 use sqlparser::ast::{AccessExpr, BinaryOperator, Expr, Spanned, Subscript, UnaryOperator, Value};
 
-use super::super::ast::{call, folded, number, string};
+use super::super::ast::{call, folded, number, string, string_literal};
 
 pub(super) fn to_functions(expr: &mut Expr) {
     match expr {
@@ -32,9 +32,8 @@ pub(super) fn to_functions(expr: &mut Expr) {
                     return;
                 }
                 UnaryOperator::BitwiseNot => "bitwise_not",
-                // Of a number it makes a literal.
-                UnaryOperator::Minus if !is_number(inner) => "negative",
-                UnaryOperator::Plus if !is_number(inner) => "positive",
+                UnaryOperator::Minus if string_literal(inner).is_some() => "negative",
+                UnaryOperator::Plus if string_literal(inner).is_some() => "positive",
                 _ => return,
             };
             let span = expr.span();
@@ -114,10 +113,6 @@ pub(super) fn with_type(expr: Expr) -> Expr {
     if is_int { call("hive_cast", vec![expr, string("INT", span)], span) } else { expr }
 }
 
-fn is_number(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Number(..)))
-}
-
 fn is_name(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
@@ -148,7 +143,8 @@ mod tests {
             ("a + b DIV c * 2 - d", "a + hive_div(b, c) * 2 - d"),
             ("a * b div c", "hive_div(a * b, c)"),
             ("a % 2", "hive_mod(a, hive_cast(2, 'INT'))"),
-            ("-a", "negative(a)"),
+            ("-a", "-a"),
+            ("-'5'", "negative('5')"),
             ("-1", "-1"),
             ("t.a[0]", "hive_index(t.a, 0)"),
             ("a <=> b", "(a IS NOT DISTINCT FROM b)"),
