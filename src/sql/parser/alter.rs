@@ -22,6 +22,18 @@ fn action(parser: &mut Parser) -> Parsed<AlterAction> {
     if words::take(parser, &["SET", "TBLPROPERTIES"]) {
         return Ok(AlterAction::SetProperties(words::pairs(parser)?));
     }
+    if words::take(parser, &["SET", "PROPERTY"]) {
+        let properties = parser.parse_comma_separated(|parser| {
+            let key = words::key(parser)?;
+            parser.expect_token(&Token::Eq)?;
+            Ok((key, words::value(parser)?))
+        })?;
+        return Ok(AlterAction::SetProperties(properties));
+    }
+    if words::take(parser, &["UNSET", "PROPERTY"]) {
+        let names = parser.parse_comma_separated(words::key)?;
+        return Ok(AlterAction::UnsetProperties { names, if_exists: false });
+    }
     if words::take(parser, &["UNSET", "TBLPROPERTIES"]) {
         let if_exists = words::if_exists(parser);
         parser.expect_token(&Token::LParen)?;

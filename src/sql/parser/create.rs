@@ -5,7 +5,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::row_format::Storage;
-use super::{Parsed, constraint, query, words};
+use super::{Parsed, constraint, query, tajo, words};
 use crate::sql::statement::{
     ColumnDefinition, ConstraintDefinition, CreateDatabase, CreateTable, CreateView, PartitionColumn, Statement,
     StatementText,
@@ -86,8 +86,12 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
     loop {
         if words::take(parser, &["COMMENT"]) {
             table.comment = Some(words::string(parser)?.0);
-        } else if words::take(parser, &["PARTITIONED", "BY"]) {
+        } else if words::take(parser, &["PARTITIONED", "BY"]) || words::take(parser, &["PARTITION", "BY", "COLUMN"]) {
             table.partitioned_by = partition_columns(parser)?;
+        } else if words::take(parser, &["USING"]) {
+            tajo::using(parser, &mut table)?;
+        } else if tajo::options_come_next(parser) {
+            tajo::options(parser, &mut table)?;
         } else if storage.clause(parser)? {
             // It keeps what it read.
         } else if words::take(parser, &["STORED", "AS"]) {

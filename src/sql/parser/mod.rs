@@ -17,6 +17,7 @@ mod query;
 mod row_format;
 mod session;
 mod show;
+mod tajo;
 mod tokens;
 mod words;
 
