@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::config::Dialect;
+use datafusion::config::Dialect as ParserDialect;
 use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
@@ -14,7 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::entry::{Callable, Entry};
 use super::{ansi, entries, hive, shared};
 use crate::session::{Session, SessionOptions};
-use crate::sql::dialect as ostrich_dialect;
+use crate::sql::dialect::Dialect;
 
 fn register(context: &SessionContext, entries: Vec<Entry>) {
     for entry in entries {
@@ -29,7 +29,7 @@ fn register(context: &SessionContext, entries: Vec<Entry>) {
 
 fn hive_context() -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(1);
-    config.options_mut().sql_parser.dialect = Dialect::Hive;
+    config.options_mut().sql_parser.dialect = ParserDialect::Hive;
     let mut planners = hive::expr_planners();
     planners.extend(SessionStateDefaults::default_expr_planners());
     let state = SessionStateBuilder::new().with_config(config).with_default_features().with_expr_planners(planners);
@@ -66,7 +66,7 @@ fn lines(batches: &[RecordBatch]) -> Result<String> {
 }
 
 /// In a session, as a user would run them.
-async fn examples_hold(dialect: ostrich_dialect::Dialect) {
+async fn examples_hold(dialect: Dialect) {
     let options = SessionOptions { dialect, ..SessionOptions::default() };
     let session = Session::open(options).await.expect("a session");
     let mut wrong = Vec::new();
@@ -85,12 +85,12 @@ async fn examples_hold(dialect: ostrich_dialect::Dialect) {
 
 #[tokio::test]
 async fn the_examples_of_hive_hold() {
-    examples_hold(ostrich_dialect::Dialect::Hive).await;
+    examples_hold(Dialect::Hive).await;
 }
 
 #[tokio::test]
 async fn the_examples_of_ansi_hold() {
-    examples_hold(ostrich_dialect::Dialect::Ansi).await;
+    examples_hold(Dialect::Ansi).await;
 }
 
 async fn gives(context: &SessionContext, cases: &[(&str, &str)]) {
