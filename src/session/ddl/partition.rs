@@ -71,6 +71,7 @@ impl Session {
     pub(in crate::session) async fn truncate(&self, truncate: &Truncate, parsed: &ParsedStatement) -> Result<()> {
         let table = self.table_to_change(&truncate.table, &parsed.source).await?;
         let wanted = partition_spec(&truncate.partition, &table, &parsed.source)?;
+        require_values(&wanted)?;
         let replaces = if wanted.is_empty() { Replaces::Everything } else { Replaces::Partitions(values(&wanted)) };
         self.delete_rows(&table, replaces).await
     }
@@ -140,6 +141,7 @@ impl Session {
         let there = folders(&root, table.partition_columns.as_ref().map_or(0, Vec::len))?;
         for partition in partitions {
             let wanted = partition_spec(partition, table, source)?;
+            require_values(&wanted)?;
             let gone: Vec<&String> = there.iter().filter(|name| matches(&format!("{name}/"), &wanted)).collect();
             if gone.is_empty() && !if_exists {
                 return Err(Error::statement(format!("{} has no partition {}", table.name, folder_of(&wanted)))
@@ -222,6 +224,15 @@ fn require_partitions(table: &Table) -> Result<()> {
     match table.partition_columns.as_ref().is_none_or(Vec::is_empty) {
         true => Err(Error::statement(format!("{} is not partitioned", table.name))),
         false => Ok(()),
+    }
+}
+
+/// A column without a value must not pass for one that is NULL, nor for all values: rows go.
+fn require_values(partition: &[PartitionColumn]) -> Result<()> {
+    match partition.iter().find(|column| column.value.is_none()) {
+        Some(column) => Err(Error::statement(format!("PARTITION needs a value for {} here", column.name))
+            .help("a column that is left out stands for all of its values")),
+        None => Ok(()),
     }
 }
 
