@@ -15,7 +15,7 @@ use crate::generate::{self, Suite};
 use crate::profile::Sample;
 use crate::sql::dialect::Dialect;
 
-/// SQL over lake files: Parquet, CSV, JSON and Avro where they lie
+/// SQL over lake files: Parquet, ORC, CSV, JSON, Avro and Hive's text where they lie
 #[derive(Debug, Parser)]
 #[command(
     name = "ostrich",

@@ -3,6 +3,7 @@
 //! The dialect decides which functions there are: `hive` has DataFusion's, Spark's over them, and its own over those.
 
 mod ansi;
+mod calendar_names;
 mod call;
 mod columns;
 mod date_arithmetic;

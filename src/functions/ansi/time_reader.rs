@@ -7,7 +7,8 @@ use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Wee
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 
-use super::time_template::{DAYS, Field, MONTHS, Node, Template};
+use super::time_template::{Field, Node, Template};
+use crate::functions::calendar_names::{MONTHS, WEEKDAYS};
 
 /// Reads texts, and keeps the last template.
 #[derive(Default)]
@@ -134,7 +135,7 @@ impl Found {
                 return Ok(rest);
             }
             Field::DayName(_) | Field::DayAbbreviation(_) => {
-                return named(rest, &DAYS).map(|(_, rest)| rest).ok_or_else(|| "there is no such day".to_owned());
+                return named(rest, &WEEKDAYS).map(|(_, rest)| rest).ok_or_else(|| "there is no such day".to_owned());
             }
             Field::RomanMonth(_) => {
                 let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());

@@ -77,22 +77,6 @@ pub struct Template {
     pub nodes: Vec<Node>,
 }
 
-pub const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-pub const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
 /// The longer ones first.
 const FIELDS: [(&str, Field); 47] = [
     ("Y,YYY", Field::YearWithComma),

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 
-use super::time_template::{Case, DAYS, Field, MONTHS, Node, Template};
+use super::time_template::{Case, Field, Node, Template};
+use crate::functions::calendar_names::{MONTHS, WEEKDAYS};
 
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
@@ -95,11 +96,11 @@ fn write_field(field: Field, is_filled: bool, time: &NaiveDateTime, zone: Option
             name(ROMAN[time.month0() as usize % 12], case, if is_filled { 4 } else { 0 }, out);
         }
         Field::DayName(case) => {
-            let day = DAYS[time.weekday().num_days_from_sunday() as usize % 7];
+            let day = WEEKDAYS[time.weekday().num_days_from_sunday() as usize % 7];
             name(day, case, if is_filled { 9 } else { 0 }, out);
         }
         Field::DayAbbreviation(case) => {
-            name(&DAYS[time.weekday().num_days_from_sunday() as usize % 7][..3], case, 0, out);
+            name(&WEEKDAYS[time.weekday().num_days_from_sunday() as usize % 7][..3], case, 0, out);
         }
         Field::Meridiem { is_upper, has_points } => out.push_str(match (time.hour() < 12, is_upper, has_points) {
             (true, true, false) => "AM",

@@ -6,22 +6,7 @@
 use std::fmt::Write;
 
 use super::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
-
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+use crate::functions::calendar_names::{MONTHS, WEEKDAYS};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {

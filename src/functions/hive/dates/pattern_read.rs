@@ -3,9 +3,10 @@
 //! As strictly as Hive 4 and Spark do: `MM` wants two digits, nothing may follow, and February 30th is NULL, not March 1st.
 
 use super::calendar::{self, DAY, HOUR, MINUTE, SECOND};
-use super::pattern::{Item, MONTHS, Pattern, WEEKDAYS};
+use super::pattern::{Item, Pattern};
 use super::text::number;
 use super::zones::Zone;
+use crate::functions::calendar_names::{MONTHS, WEEKDAYS};
 
 /// What has been read so far.
 #[derive(Default)]
