@@ -111,7 +111,9 @@ const BATCHES_AHEAD: usize = 2;
 fn on_workers(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, workers: &Handle) -> SendableRecordBatchStream {
     let mut builder = RecordBatchReceiverStream::builder(plan.schema(), BATCHES_AHEAD);
     let sender = builder.tx();
+    let release = Release(Arc::clone(&plan));
     let work = async move {
+        let _release = release;
         let mut stream = execute_stream(plan, context)?;
         while let Some(batch) = stream.next().await {
             let failed = batch.is_err();
@@ -123,6 +125,15 @@ fn on_workers(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>, workers: 
     };
     builder.spawn_on(work, workers);
     builder.build()
+}
+
+/// Forgets, when the work ends or is stopped, the rows that were kept to be read again. The plan itself stays, for its metrics.
+struct Release(Arc<dyn ExecutionPlan>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        super::shared::release(&self.0);
+    }
 }
 
 /// The stream as it was before its first batch was taken.

@@ -4,6 +4,7 @@ mod local;
 pub mod memory;
 pub(crate) mod planning;
 pub mod progress;
+mod shared;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
 
 pub use local::LocalExecutor;
+pub use shared::{ShowSharedSubplans, with_shared_subplans};
 
 use crate::error::Result;
 

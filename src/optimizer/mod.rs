@@ -6,7 +6,10 @@ mod lateral_unnest;
 mod nullable_subqueries;
 mod one_row_subquery;
 mod opaque_grouping_keys;
+#[doc(hidden)]
+pub mod order;
 pub mod prune;
+pub mod shared_subplans;
 #[cfg(test)]
 mod stock_defects;
 #[cfg(test)]
@@ -24,6 +27,7 @@ use lateral_unnest::LateralUnnest;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
+use order::JoinOrder;
 use prune::Prune;
 use trace::SharedTrace;
 use unnest_keys::UnnestKeys;
@@ -38,6 +42,8 @@ pub const PRUNE: &str = "prune";
 const REPLACED: &str = "eliminate_join";
 /// Ours comes after this one: outer joins that filters have made inner ones are seen as such.
 const PREDECESSOR: &str = "eliminate_outer_join";
+/// Joins are ordered after this one.
+const PUSH_DOWN: &str = "push_down_filter";
 /// What mends its predicates comes before it.
 const DECORRELATION: &str = "decorrelate_predicate_subquery";
 
@@ -56,6 +62,8 @@ pub fn rule_names() -> Vec<String> {
             names.extend(prune::all().iter().map(|rule| rule.name().to_string()));
         }
     }
+    // Not a rule of the optimizer: it wants the plan that all rules have done with.
+    names.push(shared_subplans::NAME.to_string());
     names
 }
 
@@ -66,6 +74,9 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     let place = rules.iter().position(|rule| rule.name() == PREDECESSOR).map_or(rules.len(), |index| index + 1);
     // Before filters and limits are pushed down: they would hide that a table is complete.
     rules.insert(place, Arc::new(Prune::new(disabled, Arc::clone(&trace))));
+    // Filters and NULL rejection have reached the tables, and no projection stands between joins yet.
+    let place = rules.iter().position(|rule| rule.name() == PUSH_DOWN).map_or(rules.len(), |index| index + 1);
+    rules.insert(place, Arc::new(JoinOrder::default()));
     // After this one the predicate can be told no more from one over any other subquery.
     let place = rules.iter().position(|rule| rule.name() == DECORRELATION).unwrap_or_default();
     rules.insert(place, Arc::new(OneRowSubquery::new(trace)));

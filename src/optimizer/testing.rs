@@ -147,6 +147,7 @@ impl Lab {
             constraints: vec![],
             unused: vec![],
             rows: None,
+            distinct: Arc::default(),
             columns: vec![],
             snapshot: self.tables.len() as u64 + 1,
         };

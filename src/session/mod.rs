@@ -44,7 +44,7 @@ use crate::catalog::sqlite::SqliteMetastore;
 use crate::catalog::{CATALOG, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
-use crate::execution::{Execution, Executor, LocalExecutor};
+use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_shared_subplans};
 use crate::optimizer::trace::SharedTrace;
 use crate::sql::dialect::Dialect;
 use crate::sql::parser;
@@ -177,7 +177,8 @@ impl Session {
             runtime = runtime.with_temp_file_path(folder);
         }
         let trace = SharedTrace::default();
-        let mut state = SessionStateBuilder::new()
+        let builder = with_shared_subplans(SessionStateBuilder::new(), &Default::default());
+        let mut state = builder
             .with_config(config(options.threads))
             .with_runtime_env(runtime.build_arc()?)
             .with_default_features()
@@ -185,6 +186,7 @@ impl Session {
             .with_type_planner(Arc::new(SqlTypePlanner))
             .with_relation_planners(vec![Arc::new(crate::optimizer::UnnestKeysInFrom)])
             .with_optimizer_rules(crate::optimizer::rules_with_prune(&Default::default(), Arc::clone(&trace)))
+            .with_physical_optimizer_rule(Arc::new(ShowSharedSubplans))
             .build();
         register_output_formats(&mut state)?;
         crate::functions::register(&mut state)?;

@@ -197,6 +197,7 @@ fn nothing_of(name: TableName, number: usize) -> TableFacts {
         unused: Vec::new(),
         rows: None,
         columns: Vec::new(),
+        distinct: Arc::default(),
         // Other tables count from 1 upwards.
         snapshot: u64::MAX - number as u64,
     }

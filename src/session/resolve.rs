@@ -299,7 +299,11 @@ impl Resolver {
         };
         let opened = OpenedTable { listed: Listed::new(table, Arc::clone(&open)), evidence };
         let row_facts = self.row_facts(&open, opened.listed.files.digest()).await;
-        let facts = facts_of(self.metastore.as_ref(), &opened, self.data_facts, row_facts.as_deref(), snapshot).await?;
+        let mut facts =
+            facts_of(self.metastore.as_ref(), &opened, self.data_facts, row_facts.as_deref(), snapshot).await?;
+        if let Some(row_facts) = &row_facts {
+            facts.distinct = open.distinct_values(&self.state, opened.listed.files.digest(), row_facts).await;
+        }
         self.known.lock().insert(snapshot, opened);
         Ok(KnownTable::new(open, Arc::new(facts)))
     }
@@ -367,8 +371,12 @@ impl RelationResolver for Resolver {
             return Ok(Some(Arc::clone(open)));
         }
         let open = self.opener.open_path(&self.state, path).await?;
-        let row_facts = self.row_facts(&open, open.fingerprints().digest()).await;
-        let facts = facts_of_files(key.clone(), row_facts.as_deref(), next_snapshot());
+        let files = open.fingerprints();
+        let row_facts = self.row_facts(&open, files.digest()).await;
+        let mut facts = facts_of_files(key.clone(), row_facts.as_deref(), next_snapshot());
+        if let Some(row_facts) = &row_facts {
+            facts.distinct = open.distinct_values(&self.state, files.digest(), row_facts).await;
+        }
         let table: Arc<dyn TableProvider> = Arc::new(KnownTable::new(Arc::new(open), Arc::new(facts)));
         self.open.lock().insert(key, Arc::clone(&table));
         Ok(Some(table))

@@ -26,6 +26,8 @@ const MAX_FILES: usize = 1_000_000;
 pub struct StorageCaches {
     schemas: Mutex<HashMap<String, Arc<SchemaCache>>>,
     row_facts: Mutex<HashMap<String, KnownRowFacts>>,
+    /// With the digest of the files that they belong to.
+    distinct_values: Mutex<HashMap<String, (String, Arc<Vec<Option<u64>>>)>>,
 }
 
 /// What all files of a table say together, and of which files and columns.
@@ -55,10 +57,21 @@ impl StorageCaches {
         lock(&self.row_facts).insert(reading, known);
     }
 
+    /// How many distinct values the columns of the files with this digest are thought to have.
+    pub(crate) fn distinct_values(&self, reading: &str, digest: &str) -> Option<Arc<Vec<Option<u64>>>> {
+        let known = lock(&self.distinct_values);
+        known.get(reading).filter(|(of, _)| of == digest).map(|(_, values)| Arc::clone(values))
+    }
+
+    pub(crate) fn keep_distinct_values(&self, reading: String, digest: &str, values: &Arc<Vec<Option<u64>>>) {
+        lock(&self.distinct_values).insert(reading, (digest.to_string(), Arc::clone(values)));
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         lock(&self.schemas).clear();
         lock(&self.row_facts).clear();
+        lock(&self.distinct_values).clear();
     }
 }
 

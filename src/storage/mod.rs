@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 pub(crate) mod commit;
+mod distinct;
 mod errors;
 mod footers;
 mod format;

@@ -1,6 +1,6 @@
 //! Files as a table: one listing, one schema, and scans of the files that a query needs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -193,6 +193,35 @@ impl FileTable {
             }
         }
         Ok(Some(all))
+    }
+
+    /// How many distinct values each column is thought to have, by a look into the largest file. `facts` are those of all files.
+    pub async fn distinct_values(&self, state: &dyn Session, digest: &str, facts: &RowFacts) -> Arc<Vec<Option<u64>>> {
+        let reading = format!("{} {}", self.location.absolute(), self.format.fingerprint());
+        if let Some(known) = self.caches.distinct_values(&reading, digest) {
+            return known;
+        }
+        // Trouble with a file is the scan's to report.
+        let values = self.sample_distinct_values(state, facts.rows).await.unwrap_or_default();
+        let values = Arc::new(values);
+        self.caches.keep_distinct_values(reading, digest, &values);
+        values
+    }
+
+    async fn sample_distinct_values(&self, state: &dyn Session, rows: u64) -> Result<Vec<Option<u64>>> {
+        let reading = &self.reading(state);
+        let Some(file) = self.files.iter().max_by_key(|file| file.meta.size) else { return Ok(Vec::new()) };
+        let Some(schema) = self.format.physical_schema(reading, &file.meta).await? else { return Ok(Vec::new()) };
+        let values = self.format.distinct_values(reading, &file.meta, &schema, rows).await?;
+        let in_file = self.file_schema.fields().iter().map(|field| {
+            let index = schema.index_of(field.name()).ok()?;
+            values.get(index).copied().flatten()
+        });
+        let in_folders = (0..self.partitions.columns().len()).map(|column| {
+            let values: HashSet<_> = self.partitions.rows().iter().filter_map(|row| row.get(column)).collect();
+            Some(values.len() as u64)
+        });
+        Ok(in_file.chain(in_folders).collect())
     }
 
     pub fn location(&self) -> &Location {

@@ -217,6 +217,7 @@ pub fn known(schema: &Schema, index: usize, rows: &[Row], trust: Trust) -> Known
         unused: vec![],
         rows: table.rows_told.then_some(rows.len() as u64),
         columns: columns.collect(),
+        distinct: Arc::default(),
         snapshot: index as u64,
     };
     KnownTable::new(plain(table, rows), Arc::new(facts))

@@ -16,6 +16,7 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use ostrich::optimizer::facts::Trust;
+use ostrich::optimizer::order::JoinOrder;
 use ostrich::optimizer::prune;
 use ostrich::optimizer::rules_with_prune;
 use ostrich::optimizer::trace::{SharedTrace, Trace};
@@ -49,6 +50,8 @@ pub enum Rules {
     All,
     /// Stock and one of ours.
     Alone(&'static str),
+    /// All, with joins in an order of no sense.
+    AnyOrder(u64),
 }
 
 /// Which rules run alone.
@@ -240,6 +243,7 @@ impl Runner {
             if rules == Rules::All {
                 report.fired.clone_from(&ours.fired);
                 all = alone.names(&report.fired).into_iter().map(Rules::Alone).collect();
+                all.extend([1, 2].map(|salt| Rules::AnyOrder(world.seed ^ salt)));
             }
             let right = same(&truth.answer, &ours.answer, &order);
             if right || (!stock_is_right && same(&stock.answer, &ours.answer, &order)) {
@@ -311,13 +315,18 @@ impl Runner {
 /// The rules in their order.
 fn list(rules: &Rules, trace: &SharedTrace) -> Vec<ostrich::optimizer::Rule> {
     let disabled: HashSet<String> = match rules {
-        Rules::Needed | Rules::Stock => HashSet::from(["prune".to_string()]),
-        Rules::All => HashSet::new(),
+        Rules::Needed | Rules::Stock => HashSet::from(["prune".to_string(), "join_order".to_string()]),
+        Rules::All | Rules::AnyOrder(_) => HashSet::new(),
         Rules::Alone(name) => {
             prune::all().iter().map(|rule| rule.name()).filter(|other| other != name).map(str::to_string).collect()
         }
     };
     let mut list = rules_with_prune(&disabled, Arc::clone(trace));
+    if let Rules::AnyOrder(seed) = rules {
+        for rule in list.iter_mut().filter(|rule| rule.name() == "join_order") {
+            *rule = Arc::new(JoinOrder::arbitrary(*seed));
+        }
+    }
     if *rules == Rules::Needed {
         list.retain(|rule| NEEDED.contains(&rule.name()));
     }

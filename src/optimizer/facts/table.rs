@@ -101,6 +101,8 @@ pub struct TableFacts {
     pub rows: Option<u64>,
     /// One a column of the table's schema, or empty: nothing is known.
     pub columns: Vec<FileColumnFacts>,
+    /// How many distinct values each column is *thought* to have: for estimates, never for proofs. Empty: nothing is known.
+    pub distinct: Arc<Vec<Option<u64>>>,
     /// Stands for "this table, as its files are in this statement": two instances with the same number read the same rows.
     pub snapshot: u64,
 }

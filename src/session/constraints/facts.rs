@@ -86,6 +86,7 @@ pub(in crate::session) fn facts_of_files(name: TableName, row_facts: Option<&Row
         unused: Vec::new(),
         rows: row_facts.map(|facts| facts.rows),
         columns: row_facts.map(|facts| facts.columns.iter().map(column).collect()).unwrap_or_default(),
+        distinct: Arc::default(),
         snapshot,
     }
 }

@@ -97,6 +97,17 @@ pub(crate) trait TableFormat: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How many distinct values the columns of `schema`, the file's own, are thought to have in a table of `rows` rows.
+    async fn distinct_values(
+        &self,
+        _reading: &Reading<'_>,
+        _file: &ObjectMeta,
+        _schema: &SchemaRef,
+        _rows: u64,
+    ) -> Result<Vec<Option<u64>>> {
+        Ok(Vec::new())
+    }
+
     /// The reader for a scan of `files`.
     fn file_source(
         &self,

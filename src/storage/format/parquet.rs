@@ -32,6 +32,7 @@ use super::{Reading, TableFormat, schemas_of, stated_schema};
 use crate::catalog::model::FileFormat;
 use crate::error::Result;
 use crate::storage::cache::FooterCache;
+use crate::storage::distinct;
 use crate::storage::errors::{from_datafusion, read_error};
 use crate::storage::footers::{self, RowFacts};
 use crate::storage::schema;
@@ -223,6 +224,17 @@ impl TableFormat for Parquet {
     ) -> Result<Option<RowFacts>> {
         let footer = self.footer(reading, file).await.map_err(|error| Self::failed(reading, file, error))?;
         Ok(Some(footers::of_parquet(&footer, schema)))
+    }
+
+    async fn distinct_values(
+        &self,
+        reading: &Reading<'_>,
+        file: &ObjectMeta,
+        schema: &SchemaRef,
+        rows: u64,
+    ) -> Result<Vec<Option<u64>>> {
+        let footer = self.footer(reading, file).await.map_err(|error| Self::failed(reading, file, error))?;
+        Ok(distinct::of_parquet(reading.store.as_ref(), file, &footer, schema, rows).await)
     }
 
     fn file_source(

@@ -1,0 +1,121 @@
+//! Subplans that are computed once and read several times.
+//!
+//! [`QueryPlanner`] is where the optimized plan becomes a physical one. It takes repeated subplans out
+//! ([`crate::optimizer::shared_subplans`]), plans each on its own, and puts a [`SharedExec`] in each place that reads it.
+
+mod exec;
+mod spool;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::exec_err;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::QueryPlanner as PlanQuery;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use tokio::sync::OnceCell;
+
+pub use exec::SharedExec;
+use exec::SharedSource;
+
+use crate::optimizer::shared_subplans::{self, SharedPlan, SharedSubplan, share};
+
+/// A builder of session states in which repeated subplans are shared, unless that is in `disabled`.
+pub fn with_shared_subplans(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
+    builder.with_query_planner(Arc::new(QueryPlanner { shares: !disabled.contains(shared_subplans::NAME) }))
+}
+
+/// Makes physical plans of optimized ones.
+#[derive(Debug)]
+struct QueryPlanner {
+    shares: bool,
+}
+
+#[async_trait]
+impl PlanQuery for QueryPlanner {
+    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let shared = if self.shares { share(plan)? } else { None };
+        match shared {
+            None => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
+            Some(SharedPlan { plan, subplans }) => {
+                let planner = SharedPlanner::new(subplans);
+                DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(planner)])
+                    .create_physical_plan(&plan, session)
+                    .await
+            }
+        }
+    }
+}
+
+/// Plans the shared subplans of one statement, each when it is first read.
+struct SharedPlanner {
+    subplans: Vec<(LogicalPlan, OnceCell<Arc<SharedSource>>)>,
+}
+
+impl SharedPlanner {
+    fn new(subplans: Vec<LogicalPlan>) -> Self {
+        SharedPlanner { subplans: subplans.into_iter().map(|plan| (plan, OnceCell::new())).collect() }
+    }
+}
+
+#[async_trait]
+impl ExtensionPlanner for SharedPlanner {
+    async fn plan_extension(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+        _context: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(reference) = node.as_any().downcast_ref::<SharedSubplan>() else { return Ok(None) };
+        let Some((plan, source)) = self.subplans.get(reference.number) else {
+            return exec_err!("shared subplan #{} is not known", reference.number);
+        };
+        let source = source
+            .get_or_try_init(|| async {
+                let plan = planner.create_physical_plan(plan, session).await?;
+                SharedSource::new(reference.number, plan).map(Arc::new)
+            })
+            .await?;
+        Ok(Some(Arc::new(SharedExec::new(source))))
+    }
+}
+
+/// Last of the physical rules: shows each shared subplan below one of its readers, for EXPLAIN and for those who watch metrics. The
+/// rules before it must not see it there: each would change its reader's plan, and not the one that runs.
+#[derive(Debug)]
+pub struct ShowSharedSubplans;
+
+impl PhysicalOptimizerRule for ShowSharedSubplans {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        exec::show(plan)
+    }
+
+    fn name(&self) -> &str {
+        "show_shared_subplans"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Lets go of all rows that readers have not taken.
+pub(super) fn release(plan: &Arc<dyn ExecutionPlan>) {
+    if let Some(shared) = plan.downcast_ref::<SharedExec>() {
+        shared.release();
+    }
+    for child in plan.children() {
+        release(child);
+    }
+}

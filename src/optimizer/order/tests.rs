@@ -1,0 +1,138 @@
+//! Which joins move, and which must not.
+
+use std::collections::HashSet;
+
+use datafusion::logical_expr::LogicalPlan;
+
+use crate::optimizer::testing::Lab;
+
+/// A fact table of 3,000 rows with two dimensions, and details of it.
+fn star() -> Lab {
+    let list = |count: usize, row: &dyn Fn(usize) -> String| (0..count).map(row).collect::<Vec<_>>().join(", ");
+    let sale = |id: usize| {
+        format!("({id}, {}, {}, {})", id % 500, id % 20, if id % 7 == 0 { "NULL".into() } else { id.to_string() })
+    };
+    Lab::new(&format!(
+        "CREATE TABLE item (item_id BIGINT PRIMARY KEY, kind BIGINT, label TEXT);
+         CREATE TABLE store (store_id BIGINT PRIMARY KEY, city BIGINT);
+         CREATE TABLE sale (sale_id BIGINT PRIMARY KEY, item BIGINT, store BIGINT, coupon BIGINT);
+         CREATE TABLE detail (sale BIGINT, line BIGINT, price BIGINT);
+         CREATE TABLE refund (sale BIGINT, amount BIGINT);
+         INSERT INTO item VALUES {};
+         INSERT INTO store VALUES {};
+         INSERT INTO sale VALUES {};
+         INSERT INTO detail VALUES {};
+         INSERT INTO refund VALUES {};",
+        list(500, &|id| format!("({id}, {}, 'item {}')", id % 50, id % 9)),
+        list(20, &|id| format!("({id}, {})", id % 10)),
+        list(3000, &sale),
+        list(6000, &|id| format!("({}, {}, {})", id / 2, id % 2, id % 100)),
+        list(30, &|id| format!("({}, {id})", id * 3)),
+    ))
+    .with_file_facts()
+}
+
+/// The tables in the order in which the joins read them, deepest first.
+fn order(plan: &LogicalPlan) -> Vec<String> {
+    fn walk(plan: &LogicalPlan, found: &mut Vec<String>) {
+        if let LogicalPlan::TableScan(scan) = plan {
+            found.push(scan.table_name.table().to_string());
+        }
+        let mut inputs = plan.inputs();
+        inputs.sort_by_key(|input| std::cmp::Reverse(depth(input)));
+        inputs.into_iter().for_each(|input| walk(input, found));
+    }
+    fn depth(plan: &LogicalPlan) -> usize {
+        let below = plan.inputs().into_iter().map(depth).max().unwrap_or_default();
+        below + usize::from(matches!(plan, LogicalPlan::Join(_)))
+    }
+    let mut found = Vec::new();
+    walk(plan, &mut found);
+    found
+}
+
+fn check(sql: &str) -> Vec<String> {
+    let lab = star();
+    let off = HashSet::from(["join_order".to_string()]);
+    assert_eq!(lab.rows(sql, &HashSet::new()), lab.rows(sql, &off), "{sql}");
+    order(&lab.pruned(sql))
+}
+
+#[test]
+fn the_most_selective_dimension_comes_first() {
+    let order = check(
+        "SELECT d.price, s.city, i.label FROM detail d JOIN sale f ON d.sale = f.sale_id JOIN store s ON f.store = s.store_id
+         JOIN item i ON f.item = i.item_id WHERE i.kind = 7",
+    );
+    assert!(order[..2].contains(&"item".to_string()) && order[..2].contains(&"sale".to_string()), "{order:?}");
+    assert_eq!(order.len(), 4);
+}
+
+#[test]
+fn a_semi_join_goes_to_the_table_that_it_reads() {
+    let order = check(
+        "SELECT d.price, i.label FROM item i JOIN sale f ON i.item_id = f.item JOIN detail d ON d.sale = f.sale_id
+         WHERE f.sale_id IN (SELECT r.sale FROM refund r WHERE r.amount > 3)",
+    );
+    assert!(order[..2].contains(&"sale".to_string()) && order[..2].contains(&"refund".to_string()), "{order:?}");
+}
+
+#[test]
+fn an_anti_join_keeps_its_meaning_with_nulls() {
+    for negated in ["NOT IN (SELECT r.amount FROM refund r)", "NOT IN (SELECT nullif(r.amount, 3) FROM refund r)"] {
+        check(&format!(
+            "SELECT d.price, i.label FROM item i JOIN sale f ON i.item_id = f.item JOIN detail d ON d.sale = f.sale_id
+             WHERE i.kind = 3 AND f.coupon {negated}"
+        ));
+    }
+}
+
+#[test]
+fn a_left_join_moves_and_keeps_rows_without_a_partner() {
+    check(
+        "SELECT f.sale_id, r.amount, i.label, d.price FROM sale f LEFT JOIN refund r ON f.sale_id = r.sale
+         JOIN detail d ON d.sale = f.sale_id JOIN item i ON f.item = i.item_id WHERE i.kind = 7",
+    );
+    // What is read of it is read after it is there.
+    check(
+        "SELECT f.sale_id, r.amount, i.label FROM sale f LEFT JOIN refund r ON f.sale_id = r.sale
+         JOIN item i ON f.item = i.item_id AND (i.kind = 7 OR r.amount IS NULL) JOIN detail d ON d.sale = f.sale_id",
+    );
+    // One left join reads what another has added.
+    check(
+        "SELECT f.sale_id, r.amount, x.label, i.kind FROM sale f LEFT JOIN refund r ON f.sale_id = r.sale
+         LEFT JOIN item x ON r.amount = x.item_id JOIN item i ON f.item = i.item_id JOIN detail d ON d.sale = f.sale_id
+         WHERE i.kind = 7",
+    );
+}
+
+#[test]
+fn equal_columns_join_in_any_order() {
+    let order = check(
+        "SELECT d.price, r.amount FROM detail d JOIN sale f ON d.sale = f.sale_id JOIN refund r ON r.sale = f.sale_id
+         JOIN store s ON f.store = s.store_id AND s.city = d.line",
+    );
+    assert!(order[..2].contains(&"refund".to_string()), "{order:?}");
+}
+
+#[test]
+fn every_condition_is_kept() {
+    check(
+        "SELECT d.price FROM detail d JOIN sale f ON d.sale = f.sale_id AND d.price > f.store JOIN item i ON f.item = i.item_id
+         AND i.kind + f.store = d.line + 7 JOIN store s ON f.store = s.store_id AND (s.city = 3 OR i.kind = 4)",
+    );
+    // Two columns of one table that equal one of another.
+    check(
+        "SELECT d.price FROM detail d JOIN sale f ON d.sale = f.sale_id AND d.sale = f.coupon JOIN item i ON f.item = i.item_id
+         WHERE i.kind = 7",
+    );
+}
+
+#[test]
+fn an_order_that_is_best_stays() {
+    let sql = "SELECT d.price, s.city, i.label FROM detail d JOIN sale f ON d.sale = f.sale_id
+               JOIN store s ON f.store = s.store_id JOIN item i ON f.item = i.item_id WHERE i.kind = 7";
+    let once = star().pruned(sql);
+    let again = super::Walk { arbitrary: None }.ordered(once.clone()).unwrap();
+    assert!(!again.transformed, "{once}\n{}", again.data);
+}
