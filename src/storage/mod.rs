@@ -9,6 +9,7 @@ mod footers;
 mod format;
 mod forward;
 pub mod kind;
+mod listed;
 pub mod listing;
 pub mod location;
 pub(crate) mod partitions;

@@ -12,6 +12,7 @@ use datafusion::common::ScalarValue;
 use object_store::ObjectMeta;
 use percent_encoding::percent_decode_str;
 
+use super::listed::ListedPartition;
 use super::location::Location;
 use crate::error::{Error, Result};
 use crate::sql::types::display_name;
@@ -74,6 +75,24 @@ impl Partitions {
         let rows = values.into_iter().map(|(row, file)| typed_row(&columns, row, || location.show(&file.location)));
         let rows = rows.collect::<Result<_>>()?;
         Ok((Partitions { columns, rows }, row_of_file))
+    }
+
+    /// The partitions that a catalog lists, with the values that it has for them.
+    pub(super) fn listed(declared: &[Field], partitions: &[ListedPartition]) -> Result<Self> {
+        let columns: Vec<FieldRef> = declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect();
+        let rows = partitions.iter().map(|partition| {
+            if partition.values.len() != columns.len() {
+                return Err(Error::storage(format!(
+                    "the catalog has {} values for the partition in {}, and the table {} partition columns",
+                    partition.values.len(),
+                    partition.location,
+                    columns.len()
+                )));
+            }
+            typed_row(&columns, partition.values.clone(), || partition.location.to_string())
+        });
+        let rows = rows.collect::<Result<_>>()?;
+        Ok(Partitions { columns, rows })
     }
 }
 

@@ -28,6 +28,8 @@ use super::cache::StorageCaches;
 use super::errors::from_datafusion;
 use super::footers::RowFacts;
 use super::format::{self, Reading, TableFormat};
+pub use super::listed::ListedPartition;
+use super::listed::{self, Owners};
 use super::listing;
 use super::location::Location;
 use super::partitions::Partitions;
@@ -50,12 +52,21 @@ pub struct TableSpec {
     pub columns: Option<SchemaRef>,
     /// The columns in folder names as they were declared; `None`: those that the folders have.
     pub partition_columns: Option<Vec<Field>>,
+    /// The partitions, where a catalog lists them; `None`: those whose folders are there.
+    pub partitions: Option<Vec<ListedPartition>>,
 }
 
 impl TableSpec {
     /// Files about which nothing is declared, as in `FROM 'data/*.parquet'`.
     pub fn of(location: Location) -> Self {
-        TableSpec { location, format: None, options: BTreeMap::new(), columns: None, partition_columns: None }
+        TableSpec {
+            location,
+            format: None,
+            options: BTreeMap::new(),
+            columns: None,
+            partition_columns: None,
+            partitions: None,
+        }
     }
 }
 
@@ -80,6 +91,8 @@ pub struct FileTable {
     caches: Arc<StorageCaches>,
     files: Vec<DataFile>,
     partitions: Partitions,
+    /// The rows of `partitions` whose files cannot be read, and why.
+    unreadable: Vec<(u32, String)>,
     /// The columns in the files.
     file_schema: SchemaRef,
     /// The columns in the files and then those in folder names.
@@ -92,25 +105,35 @@ impl FileTable {
     ///
     /// That nothing is there is an error, unless columns are declared: then the table is empty.
     pub async fn open(state: &dyn Session, caches: &Arc<StorageCaches>, spec: TableSpec) -> Result<Self> {
-        let TableSpec { location, format: kind, options, columns, partition_columns } = spec;
+        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed } = spec;
         let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
-        let found = listing::list(&store, &location).await?;
-        if found.files.is_empty() && columns.is_none() {
-            return Err(found.nothing(&location));
-        }
+        let listed = listed.map(|listed| of_one_store(&location, listed));
+        let found = match &listed {
+            Some(listed) => listed::list(&store, &location, listed).await?,
+            None => {
+                let found = listing::list(&store, &location).await?;
+                if found.files.is_empty() && columns.is_none() {
+                    return Err(found.nothing(&location));
+                }
+                found.files
+            }
+        };
         // What is no file is a folder, or will be one.
-        let is_file = found.files.iter().any(|file| location.below(&file.location) == Some(""));
+        let is_file = found.iter().any(|file| location.below(&file.location) == Some(""));
         let location = if is_file { location } else { location.into_folder() };
         let reading = Reading { state, caches, store: &store, location: &location };
         let (kind, files) = match kind {
-            Some(kind) => (kind, format::of_kind(&reading, kind, found.files)?),
-            None if found.files.is_empty() => {
+            Some(kind) => (kind, format::of_kind(&reading, kind, found)?),
+            None if found.is_empty() => {
                 return Err(Error::statement(format!("the format of {location} is not known, for there are no files"))
                     .help("name it by STORED AS PARQUET, CSV, JSON, AVRO or ARROW"));
             }
-            None => format::detect(&reading, found.files).await?,
+            None => format::detect(&reading, found).await?,
         };
-        let (partitions, rows) = Partitions::of(&location, &files, partition_columns.as_deref())?;
+        let (partitions, rows) = match &listed {
+            Some(listed) => (Partitions::listed(partition_columns.as_deref().unwrap_or_default(), listed)?, Vec::new()),
+            None => Partitions::of(&location, &files, partition_columns.as_deref())?,
+        };
         // A column that is in the folder names and in the files too counts from the folder names.
         let columns = columns.map(|declared| without(&declared, partitions.columns()));
         let columns_are_declared = columns.is_some();
@@ -121,7 +144,19 @@ impl FileTable {
         };
         let mut fields: Vec<FieldRef> = file_schema.fields().to_vec();
         fields.extend(partitions.columns().iter().cloned());
-        let files = files.into_iter().zip(rows).map(|(meta, partition)| DataFile { meta, partition }).collect();
+        let files = match &listed {
+            Some(listed) => {
+                let owners = Owners::of(listed);
+                let of_each = |meta: ObjectMeta| {
+                    let rows = owners.rows(&meta.location).iter();
+                    rows.map(|partition| DataFile { meta: meta.clone(), partition: *partition }).collect::<Vec<_>>()
+                };
+                files.into_iter().flat_map(of_each).collect()
+            }
+            None => files.into_iter().zip(rows).map(|(meta, partition)| DataFile { meta, partition }).collect(),
+        };
+        let unreadable = |(row, partition): (u32, ListedPartition)| Some((row, partition.unreadable?));
+        let unreadable = (0..).zip(listed.into_iter().flatten()).filter_map(unreadable).collect();
         Ok(FileTable {
             location: Arc::new(location),
             format,
@@ -129,6 +164,7 @@ impl FileTable {
             caches: Arc::clone(caches),
             files,
             partitions,
+            unreadable,
             schema: Arc::new(Schema::new(fields)),
             file_schema,
             columns_are_declared,
@@ -176,6 +212,9 @@ impl FileTable {
 
     /// The same, whatever it takes.
     pub async fn row_facts_of_files(&self, state: &dyn Session) -> Result<Option<RowFacts>> {
+        if !self.unreadable.is_empty() {
+            return Ok(None);
+        }
         let reading = &self.reading(state);
         let of_files = futures::stream::iter(0..self.files.len()).map(|index| async move {
             let file = &self.files[index];
@@ -254,7 +293,21 @@ impl FileTable {
     /// The files that are left after partitions are pruned.
     fn files_for(&self, partition_filters: &[&Expr]) -> DataFusionResult<Vec<&DataFile>> {
         let keep = pruning::remaining(&self.partitions, partition_filters)?;
+        if let Some((row, why)) =
+            self.unreadable.iter().find(|(row, _)| keep.get(*row as usize).copied().unwrap_or(true))
+        {
+            return Err(self.unreadable_partition(*row, why).into());
+        }
         Ok(self.files.iter().filter(|file| keep.get(file.partition as usize).copied().unwrap_or(true)).collect())
+    }
+
+    fn unreadable_partition(&self, row: u32, why: &str) -> Error {
+        let values = self.partitions.rows().get(row as usize).into_iter().flatten();
+        let named =
+            self.partitions.columns().iter().zip(values).map(|(column, value)| format!("{}={value}", column.name()));
+        let named = named.collect::<Vec<_>>().join("/");
+        Error::statement(format!("the partition {named} of the table in {} cannot be read: {why}", self.location))
+            .help("a condition on the partition columns that leaves it out lets the others be read")
     }
 
     /// The files with their statistics, as many as `limit` rows need. The second value says whether that left some out.
@@ -305,6 +358,17 @@ impl FileTable {
     fn partition_of(&self, file: &DataFile) -> Vec<datafusion::common::ScalarValue> {
         self.partitions.rows().get(file.partition as usize).cloned().unwrap_or_default()
     }
+}
+
+/// A scan reads from one store.
+fn of_one_store(table: &Location, mut partitions: Vec<ListedPartition>) -> Vec<ListedPartition> {
+    for partition in &mut partitions {
+        if partition.unreadable.is_none() && partition.location.store() != table.store() {
+            partition.unreadable =
+                Some(format!("it is in {}, and a table with files in two stores is not read", partition.location));
+        }
+    }
+    partitions
 }
 
 /// The schema with NULL allowed in every column. That one file says NOT NULL proves nothing for a file that is added next, and

@@ -2,6 +2,7 @@
 
 mod csv;
 mod formats;
+mod listed;
 mod parquet;
 mod write;
 
