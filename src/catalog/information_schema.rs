@@ -1,4 +1,4 @@
-//! `information_schema`: what the catalog holds, as tables.
+//! `information_schema`: what the catalog holds, as tables. Each catalog has its own.
 //!
 //! DataFusion brings one, and what it says of functions and settings is taken from it. `schemata`, `tables`, `views` and
 //! `columns` are our own, because DataFusion's `schemata` leaves `information_schema` out and its others open every table to say anything about one: a file that is gone would take the
@@ -43,6 +43,8 @@ pub struct InformationSchema {
 /// Where the rows come from.
 #[derive(Debug, Clone)]
 struct Sources {
+    /// The name of the catalog that is described.
+    catalog: String,
     metastore: Arc<dyn Metastore>,
     resolver: Arc<dyn RelationResolver>,
 }
@@ -119,12 +121,13 @@ fn table_names() -> Vec<&'static str> {
 
 impl InformationSchema {
     pub(super) fn new(
+        catalog: String,
         metastore: Arc<dyn Metastore>,
         resolver: Arc<dyn RelationResolver>,
         catalogs: Weak<dyn CatalogProviderList>,
         table_functions: HashMap<String, Arc<TableFunction>>,
     ) -> Self {
-        InformationSchema { sources: Sources { metastore, resolver }, catalogs, table_functions }
+        InformationSchema { sources: Sources { catalog, metastore, resolver }, catalogs, table_functions }
     }
 }
 

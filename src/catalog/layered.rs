@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::memory::MemoryMetastore;
-use super::model::{Constraint, Database, Relation, TableName};
+use super::model::{Constraint, Database, Partition, Relation, TableName};
 use super::{IfExists, Metastore, TableChange};
 use crate::error::Result;
 
@@ -71,6 +71,10 @@ impl Metastore for LayeredMetastore {
             Some(relation) => Ok(Some(relation)),
             None => self.lasting.relation(name).await,
         }
+    }
+
+    async fn partitions(&self, table: &TableName) -> Result<Option<Vec<Partition>>> {
+        self.layer_of(table).await?.partitions(table).await
     }
 
     async fn create_relation(&self, relation: &Relation, if_exists: IfExists) -> Result<bool> {

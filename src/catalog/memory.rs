@@ -47,6 +47,14 @@ impl MemoryMetastore {
         }
     }
 
+    /// A catalog with a database of any name, such as another program's has.
+    #[cfg(test)]
+    pub(super) fn with_database(name: &str) -> Self {
+        let store = Self::new();
+        store.state().databases.insert(name.to_owned(), Database::new(name));
+        store
+    }
+
     /// A copy of another catalog as it is now, without its evidence, to try changes on.
     ///
     /// # Errors

@@ -1,7 +1,10 @@
-//! Names to tables: databases, tables, views, constraints and statistics, in memory or in a file.
+//! Names to tables: databases, tables, views, constraints and statistics, in memory, in a file, or in another program's
+//! metastore.
 
+pub mod catalogs;
 pub mod constraints;
 pub mod evidence;
+pub mod hive;
 pub mod information_schema;
 pub mod layered;
 pub mod memory;
@@ -20,8 +23,9 @@ use async_trait::async_trait;
 use crate::error::{Error, Result};
 use crate::names::nearest;
 use evidence::{Evidence, FileFingerprint, FileSet};
-use model::{Constraint, Database, Relation, Table, TableName};
+use model::{Constraint, Database, Partition, Relation, RelationEntry, Table, TableName, split_database};
 
+pub use catalogs::Catalogs;
 pub use memory::MemoryMetastore;
 pub use provider::{OstrichCatalog, RelationResolver};
 pub use sqlite::SqliteMetastore;
@@ -71,6 +75,16 @@ pub trait Metastore: Send + Sync + Debug {
     /// All tables and views of a database, by name.
     async fn relations(&self, database: &str) -> Result<Vec<Relation>>;
 
+    /// The names of all tables and views of a database, by name: also of those that cannot be read.
+    async fn relation_names(&self, database: &str) -> Result<Vec<RelationEntry>> {
+        Ok(self.relations(database).await?.iter().map(RelationEntry::from).collect())
+    }
+
+    /// The partitions of a table, if the catalog lists them; `None`: the names of folders tell.
+    async fn partitions(&self, _table: &TableName) -> Result<Option<Vec<Partition>>> {
+        Ok(None)
+    }
+
     /// `None` also when the database is not there.
     async fn relation(&self, name: &TableName) -> Result<Option<Relation>>;
 
@@ -113,7 +127,12 @@ pub trait Metastore: Send + Sync + Debug {
 /// The error for a database that is not there, with the nearest name that is.
 pub async fn unknown_database(metastore: &dyn Metastore, name: &str) -> Error {
     let error = Error::statement(format!("no database \"{name}\""));
-    let databases = metastore.databases().await.unwrap_or_default();
+    let databases = match metastore.databases().await {
+        Ok(databases) => databases,
+        // What is not answered may be there.
+        Err(error) if split_database(name).0 != CATALOG => return error,
+        Err(_) => Vec::new(),
+    };
     match nearest(name, databases.iter().map(|database| database.name.as_str())) {
         Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
         None => error,

@@ -7,15 +7,32 @@ use std::str::FromStr;
 use datafusion::arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 
+use super::CATALOG;
 use crate::error::{Error, Result};
 use crate::names::nearest;
 
 /// The database that is there from the start and cannot be dropped.
 pub const DEFAULT_DATABASE: &str = "default";
 
+/// A database of a catalog as it is called everywhere: `sales` in our own, `hive.sales` in the one that is called `hive`.
+pub fn in_catalog(catalog: &str, database: &str) -> String {
+    if catalog == CATALOG { database.to_string() } else { format!("{catalog}.{database}") }
+}
+
+/// The catalog and, in it, the database of such a name. (Databases of our own have no dot in their names.)
+pub fn split_database(database: &str) -> (&str, &str) {
+    database.split_once('.').unwrap_or((CATALOG, database))
+}
+
+/// The database that a name without a catalog means where `current` is the current one: one beside it.
+pub fn beside(current: &str, database: &str) -> String {
+    in_catalog(split_database(current).0, database)
+}
+
 /// A table or view in its database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TableName {
+    /// With its catalog in front if that is not our own: see [`in_catalog`].
     pub database: String,
     pub name: String,
 }
@@ -88,6 +105,30 @@ impl Relation {
             Relation::View(view) => view.comment.as_deref(),
         }
     }
+}
+
+/// A table or view in the list of its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationEntry {
+    pub name: String,
+    pub is_view: bool,
+}
+
+impl From<&Relation> for RelationEntry {
+    fn from(relation: &Relation) -> Self {
+        RelationEntry { name: relation.name().name.clone(), is_view: matches!(relation, Relation::View(_)) }
+    }
+}
+
+/// A partition of a table whose catalog lists its partitions, in whatever folders they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Of the partition columns, in their order, as folders' names would have them; `None` is NULL.
+    pub values: Vec<Option<String>>,
+    /// URL or absolute path of a folder.
+    pub location: String,
+    /// Why its files cannot be read as the table's, if they cannot.
+    pub unreadable: Option<String>,
 }
 
 /// Who owns the files of a table.
@@ -308,4 +349,23 @@ pub struct ColumnStatistics {
     pub distinct: Option<u64>,
     pub min: Option<String>,
     pub max: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_of_other_catalogs_have_its_name_in_front() {
+        assert_eq!(
+            (in_catalog("ostrich", "sales"), in_catalog("hive", "sales")),
+            ("sales".into(), "hive.sales".into())
+        );
+        assert_eq!(split_database("sales"), ("ostrich", "sales"));
+        assert_eq!(split_database("hive.sales"), ("hive", "sales"));
+        assert_eq!(
+            (beside("default", "sales"), beside("hive.default", "sales")),
+            ("sales".into(), "hive.sales".into())
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! Every look-up asks the metastore, so that what another process or the last statement made is there for the next one.
 //! How a table is read is not known here: the session gives a [`RelationResolver`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::TableType;
 use futures::executor::block_on;
 
-use super::Metastore;
 use super::evidence::Standing;
 use super::information_schema::InformationSchema;
-use super::model::{Column, Relation, Table, TableName};
+use super::model::{Column, Relation, Table, TableName, in_catalog, split_database};
+use super::{CATALOG, Metastore};
 use crate::error::{Error, Result};
 
 /// Turns what the catalog knows into something that can be scanned.
@@ -57,7 +57,8 @@ pub async fn columns_of(table: &Table, resolver: &dyn RelationResolver) -> Resul
     }
 }
 
-/// A metastore as a DataFusion catalog, to be registered as [`super::CATALOG`].
+/// A metastore as a DataFusion catalog, to be registered as [`super::CATALOG`]; databases of catalogs of other programs
+/// are found in it by both their names. By one name they are in [`OtherCatalog`].
 ///
 /// It has its own `information_schema`, so `datafusion.catalog.information_schema` must stay off: else DataFusion
 /// shows its own in place of ours.
@@ -66,6 +67,8 @@ pub struct OstrichCatalog {
     metastore: Arc<dyn Metastore>,
     resolver: Arc<dyn RelationResolver>,
     information_schema: Arc<InformationSchema>,
+    /// Those of catalogs of other programs, by the catalogs' names.
+    others: BTreeMap<String, Arc<InformationSchema>>,
 }
 
 impl OstrichCatalog {
@@ -77,13 +80,29 @@ impl OstrichCatalog {
         catalogs: &Arc<dyn CatalogProviderList>,
         table_functions: HashMap<String, Arc<TableFunction>>,
     ) -> Self {
-        let information_schema = Arc::new(InformationSchema::new(
-            Arc::clone(&metastore),
-            Arc::clone(&resolver),
-            Arc::downgrade(catalogs),
-            table_functions,
-        ));
-        OstrichCatalog { metastore, resolver, information_schema }
+        Self::with_others(metastore, [].into_iter(), resolver, catalogs, table_functions)
+    }
+
+    /// The same; `metastore` answers also for the databases of other catalogs, of which there is a metastore of its own.
+    pub fn with_others<'m>(
+        metastore: Arc<dyn Metastore>,
+        others: impl Iterator<Item = (&'m str, &'m Arc<dyn Metastore>)>,
+        resolver: Arc<dyn RelationResolver>,
+        catalogs: &Arc<dyn CatalogProviderList>,
+        table_functions: HashMap<String, Arc<TableFunction>>,
+    ) -> Self {
+        let schema_of = |name: &str, metastore: &Arc<dyn Metastore>| {
+            Arc::new(InformationSchema::new(
+                name.to_owned(),
+                Arc::clone(metastore),
+                Arc::clone(&resolver),
+                Arc::downgrade(catalogs),
+                table_functions.clone(),
+            ))
+        };
+        let others = others.map(|(name, metastore)| (name.to_owned(), schema_of(name, metastore))).collect();
+        let information_schema = schema_of(CATALOG, &metastore);
+        OstrichCatalog { metastore, resolver, information_schema, others }
     }
 
     pub fn metastore(&self) -> &Arc<dyn Metastore> {
@@ -91,9 +110,9 @@ impl OstrichCatalog {
     }
 }
 
-// DataFusion asks for names without `await`. Blocking on the metastore's futures is safe: those of both metastores are
-// done when they are first polled, so no thread ever sleeps on work that it should do itself. One that talks to a
-// server must not be put behind these methods as they are.
+// DataFusion asks for names without `await`. Blocking on the metastore's futures is safe for our own databases: their
+// futures are done when they are first polled, so no thread ever sleeps on work that it should do itself. Those of other
+// programs are asked for nothing here.
 
 impl CatalogProvider for OstrichCatalog {
     fn schema_names(&self) -> Vec<String> {
@@ -106,14 +125,26 @@ impl CatalogProvider for OstrichCatalog {
         if name == INFORMATION_SCHEMA {
             return Some(Arc::clone(&self.information_schema) as _);
         }
-        match block_on(self.metastore.database(name)) {
-            Ok(None) => None,
-            // There is no way to say what went wrong from here. The look-up of a table meets the same trouble, and can.
-            Ok(Some(_)) | Err(_) => Some(Arc::new(DatabaseSchema {
+        let schema = || -> Arc<dyn SchemaProvider> {
+            Arc::new(DatabaseSchema {
                 database: name.to_owned(),
                 metastore: Arc::clone(&self.metastore),
                 resolver: Arc::clone(&self.resolver),
-            })),
+            })
+        };
+        let (catalog, database) = split_database(name);
+        if let Some(other) = self.others.get(catalog) {
+            // Whether it is there, the look-up of a table asks: that one may wait for an answer.
+            return Some(if database == INFORMATION_SCHEMA {
+                Arc::clone(other) as Arc<dyn SchemaProvider>
+            } else {
+                schema()
+            });
+        }
+        match block_on(self.metastore.database(name)) {
+            Ok(None) => None,
+            // There is no way to say what went wrong from here. The look-up of a table meets the same trouble, and can.
+            Ok(Some(_)) | Err(_) => Some(schema()),
         }
     }
 
@@ -130,6 +161,31 @@ impl CatalogProvider for OstrichCatalog {
     }
 }
 
+/// Another program's catalog, by its own name.
+#[derive(Debug)]
+pub struct OtherCatalog {
+    name: String,
+    all: Arc<OstrichCatalog>,
+}
+
+impl OtherCatalog {
+    /// One of those that `all` knows.
+    pub fn new(name: &str, all: Arc<OstrichCatalog>) -> Self {
+        OtherCatalog { name: name.to_owned(), all }
+    }
+}
+
+impl CatalogProvider for OtherCatalog {
+    /// Nobody asks: its `information_schema` is ours.
+    fn schema_names(&self) -> Vec<String> {
+        vec![INFORMATION_SCHEMA.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        self.all.schema(&in_catalog(&self.name, name))
+    }
+}
+
 /// A database of the metastore as a DataFusion schema.
 #[derive(Debug)]
 struct DatabaseSchema {
@@ -142,16 +198,27 @@ impl DatabaseSchema {
     fn name_of(&self, table: &str) -> TableName {
         TableName::new(self.database.as_str(), table)
     }
+
+    fn is_others(&self) -> bool {
+        split_database(&self.database).0 != CATALOG
+    }
 }
 
 #[async_trait]
 impl SchemaProvider for DatabaseSchema {
     fn table_names(&self) -> Vec<String> {
+        if self.is_others() {
+            return Vec::new();
+        }
         let relations = block_on(self.metastore.relations(&self.database)).unwrap_or_default();
         relations.into_iter().map(|relation| relation.name().name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
+        // Another program's names are no paths, and it need not be asked.
+        if self.is_others() && looks_like_a_path(name) {
+            return Ok(self.resolver.resolve_path(name).await?);
+        }
         if let Some(relation) = self.metastore.relation(&self.name_of(name)).await? {
             return Ok(Some(self.resolver.resolve(relation).await?));
         }
@@ -169,7 +236,8 @@ impl SchemaProvider for DatabaseSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        block_on(self.metastore.relation(&self.name_of(name))).is_ok_and(|relation| relation.is_some())
+        !self.is_others()
+            && block_on(self.metastore.relation(&self.name_of(name))).is_ok_and(|relation| relation.is_some())
     }
 
     fn register_table(

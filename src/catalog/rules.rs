@@ -18,6 +18,10 @@ pub(super) fn check_database(database: &Database) -> Result<()> {
         return Err(Error::statement(format!("\"{INFORMATION_SCHEMA}\" is the name of the catalog's own tables"))
             .help("choose another name"));
     }
+    if database.name.contains('.') {
+        return Err(Error::statement(format!("\"{}\" cannot be the name of a database: it has a dot", database.name))
+            .help("a.b is the database b of the catalog a"));
+    }
     Ok(())
 }
 
@@ -125,5 +129,5 @@ pub(super) fn default_database_stays() -> Error {
 }
 
 fn written(name: &TableName) -> String {
-    format!("{}.{}", quote_identifier(&name.database), quote_identifier(&name.name))
+    super::show_create::qualified_name(name)
 }

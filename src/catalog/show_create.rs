@@ -19,7 +19,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View};
+use super::CATALOG;
+use super::model::{Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View, split_database};
 use crate::names::{quote_identifier, quote_string};
 use crate::sql::types::to_sql;
 
@@ -46,9 +47,11 @@ pub fn constraint_clause(constraint: &Constraint) -> String {
     text + if constraint.rely { " RELY" } else { " NORELY" }
 }
 
-/// A table's name with its database, as it must stand in SQL.
+/// A table's name with its database, as it must stand in SQL; with its catalog if that is not our own.
 pub fn qualified_name(name: &TableName) -> String {
-    format!("{}.{}", quote_identifier(&name.database), quote_identifier(&name.name))
+    let (catalog, database) = split_database(&name.database);
+    let in_database = format!("{}.{}", quote_identifier(database), quote_identifier(&name.name));
+    if catalog == CATALOG { in_database } else { format!("{}.{in_database}", quote_identifier(catalog)) }
 }
 
 fn create_table(table: &Table) -> String {

@@ -161,6 +161,7 @@ async fn open(settings: &Settings, workers: Handle, check_only: bool) -> Result<
         timeout: settings.timeout.filter(|limit| !limit.is_zero()),
         workers: Some(workers),
         check_only,
+        hive: settings.hive.clone(),
         temp_directory: std::env::var_os("OSTRICH_TMPDIR").map(PathBuf::from),
         ..SessionOptions::default()
     };

@@ -276,6 +276,7 @@ impl CommonArguments {
             format: self.format.and_then(|format| {
                 clap::ValueEnum::to_possible_value(&format).map(|value| Located::new(value.get_name().to_string()))
             }),
+            hive: None,
             init: self.init.clone().map(Located::new),
             maxrows: self.maxrows,
             memory_limit: self.memory_limit,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{ColorChoice, ValueEnum};
 
 pub use self::init::init_project;
+use crate::catalog::hive::HiveOptions;
 use crate::error::{Error, Position, Result};
 use crate::names::nearest;
 use crate::sql::dialect::Dialect;
@@ -33,6 +34,8 @@ pub struct Settings {
     /// Folders, files and URLs whose data become tables; absolute when they come from a file.
     pub data: Option<Vec<Located<String>>>,
     pub dialect: Option<Dialect>,
+    /// The Hive Metastore that is the catalog `hive`.
+    pub hive: Option<HiveOptions>,
     /// The name of an output format.
     pub format: Option<Located<String>>,
     /// A file of statements to run first; absolute when it comes from a file.
@@ -104,6 +107,7 @@ impl Settings {
             color: self.color.or(under.color),
             data: self.data.or(under.data),
             dialect: self.dialect.or(under.dialect),
+            hive: self.hive.or(under.hive),
             format: self.format.or(under.format),
             init: self.init.or(under.init),
             maxrows: self.maxrows.or(under.maxrows),

@@ -91,7 +91,7 @@ impl MissingConstraint {
     pub fn ddl(&self) -> String {
         use crate::names::quote_identifier as quote;
         let list = |columns: &[String]| columns.iter().map(|c| quote(c).into_owned()).collect::<Vec<_>>().join(", ");
-        let table = |name: &TableName| format!("{}.{}", quote(&name.database), quote(&name.name));
+        let table = crate::catalog::show_create::qualified_name;
         match self {
             MissingConstraint::Unique { table: t, columns } => {
                 format!("ALTER TABLE {} ADD UNIQUE ({}) VALIDATE", table(t), list(columns))

@@ -216,6 +216,12 @@ impl Session {
 
     /// A table of the catalog that a statement changes.
     pub(super) async fn table_to_change(&self, name: &ast::ObjectName, source: &Arc<Source>) -> Result<Table> {
+        self.require_own(&self.table_name(name)?).map_err(|error| error.at(source, name.span()))?;
+        self.table_to_read(name, source).await
+    }
+
+    /// A table that a statement names, and no view.
+    pub(super) async fn table_to_read(&self, name: &ast::ObjectName, source: &Arc<Source>) -> Result<Table> {
         let at = |error: Error| error.at(source, name.span());
         let found = self.table_name(name)?;
         match self.metastore.relation(&found).await? {

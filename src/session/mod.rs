@@ -37,11 +37,12 @@ pub(crate) use resolve::files_of;
 pub use settings::Setting;
 pub use show::Function;
 
+use crate::catalog::hive::{HIVE, HiveMetastore, HiveOptions};
 use crate::catalog::layered::LayeredMetastore;
 use crate::catalog::memory::MemoryMetastore;
-use crate::catalog::model::{DEFAULT_DATABASE, TableName};
+use crate::catalog::model::{DEFAULT_DATABASE, TableName, in_catalog};
 use crate::catalog::sqlite::SqliteMetastore;
-use crate::catalog::{CATALOG, Metastore};
+use crate::catalog::{CATALOG, Catalogs, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
 use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_shared_subplans};
@@ -81,6 +82,8 @@ pub struct SessionOptions {
     pub check_only: bool,
     /// Keys and endpoints of object stores; `None`: from the environment.
     pub stores: Option<StoreConfig>,
+    /// A Hive Metastore, to be the catalog `hive`. It is not talked to before somebody names something of it.
+    pub hive: Option<HiveOptions>,
 }
 
 /// What one user has open: names, settings, variables, and the engine behind them.
@@ -98,6 +101,8 @@ pub struct SessionOptions {
 pub struct Session {
     context: SessionContext,
     executor: Arc<dyn Executor>,
+    catalogs: Arc<Catalogs>,
+    /// The same, for whom it is one.
     metastore: Arc<dyn Metastore>,
     /// Tables of `--data`: they are this session's and no one else's.
     data: Arc<MemoryMetastore>,
@@ -210,11 +215,22 @@ impl Session {
             false => lasting,
         };
         let data = Arc::new(MemoryMetastore::new());
-        let metastore: Arc<dyn Metastore> = Arc::new(LayeredMetastore::new(Arc::clone(&data), lasting));
+        let own: Arc<dyn Metastore> = Arc::new(LayeredMetastore::new(Arc::clone(&data), lasting));
+        let mut catalogs = Catalogs::new(own);
+        let mut database = DEFAULT_DATABASE.to_string();
+        if let Some(hive) = options.hive {
+            if hive.is_default {
+                database = in_catalog(HIVE, DEFAULT_DATABASE);
+            }
+            catalogs = catalogs.with(HIVE, Arc::new(HiveMetastore::new(HIVE, hive)));
+        }
+        let catalogs = Arc::new(catalogs);
+        let metastore: Arc<dyn Metastore> = Arc::clone(&catalogs) as _;
         let own = OwnSettings { dialect: options.dialect, timeout: options.timeout, ..OwnSettings::default() };
         Ok(Session {
             context,
             executor: Arc::new(LocalExecutor::new(options.workers.unwrap_or_else(Handle::current))),
+            catalogs,
             metastore,
             data,
             tables: Arc::new(resolve::TableOpener::new(base.clone())),
@@ -225,7 +241,7 @@ impl Session {
             trace,
             own: RwLock::new(own),
             variables: RwLock::new(Variables::default()),
-            database: RwLock::new(DEFAULT_DATABASE.to_string()),
+            database: RwLock::new(database),
             pool: Mutex::new(pool),
             running: Mutex::new(None),
         })
@@ -327,6 +343,11 @@ impl Session {
 
     pub fn metastore(&self) -> &Arc<dyn Metastore> {
         &self.metastore
+    }
+
+    /// Our own catalog and those of other programs.
+    pub fn catalogs(&self) -> &Arc<Catalogs> {
+        &self.catalogs
     }
 
     pub fn database(&self) -> String {

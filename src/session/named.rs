@@ -10,7 +10,7 @@ use sqlparser::parser::Parser;
 
 use super::Session;
 use super::resolve::{StatementTables, no_table, table_name};
-use crate::catalog::model::{Relation, Table, TableName};
+use crate::catalog::model::{DEFAULT_DATABASE, Relation, Table, TableName};
 use crate::catalog::provider::looks_like_a_path;
 use crate::error::Result;
 use crate::storage::location::Location;
@@ -63,7 +63,8 @@ impl Session {
         let location = Location::parse(path, &self.base)?;
         let provider = tables.open_location(location).await?;
         let (location, format) = (provider.location().clone(), provider.format());
-        for relation in self.metastore.relations(&self.database()).await? {
+        let database = self.own_database();
+        for relation in self.metastore.relations(&database).await? {
             if let Relation::Table(table) = &relation
                 && table.location == location.absolute()
             {
@@ -75,10 +76,16 @@ impl Session {
         Ok(Named::File(table, Arc::new(provider)))
     }
 
+    /// The current database, if a table can be made in it; else the one where it can.
+    fn own_database(&self) -> String {
+        let current = self.database();
+        if self.catalogs.is_others(&current) { DEFAULT_DATABASE.to_string() } else { current }
+    }
+
     /// `stem` as the name of a table that is not there yet: `orders`, `orders_1`.
     async fn free_table_name(&self, stem: &str) -> Result<TableName> {
         let plain: String = stem.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        let mut name = TableName::new(self.database(), plain.clone());
+        let mut name = TableName::new(self.own_database(), plain.clone());
         let mut number = 0;
         while self.metastore.relation(&name).await?.is_some() {
             number += 1;

@@ -59,7 +59,7 @@ pub(super) fn number(
 ) {
     let Some(query) = query_of(statement) else { return };
     let state = tables.state();
-    let database = state.config_options().catalog.default_schema.clone();
+    let database = tables.database().to_string();
     let view = tables.view_in_work();
     let resolve = |name: &ObjectName| table_name(name, &database).ok();
     let numbered: Vec<(usize, String)> = {

@@ -151,7 +151,7 @@ pub(super) async fn plan_ast(
         _ => OutputNames::default(),
     };
     // Only now: a column is called by the function that was asked, not by its value.
-    rewrite::fill_in_session_values(&mut statement, &state.config_options().catalog.default_schema);
+    rewrite::fill_in_session_values(&mut statement, tables.database());
     let (plan, state) = planning::aside(async move {
         let plan = state.statement_to_plan(statement).await?;
         Ok((plan, state))

@@ -25,9 +25,11 @@ use super::constraints::standing::{Concerned, Listed, judge, referenced};
 use super::numbered::Numbers;
 use crate::catalog::evidence::{Evidence, Standing};
 use crate::catalog::memory::MemoryMetastore;
-use crate::catalog::model::{Constraint, FileFormat, Relation, Table, TableName, View};
-use crate::catalog::provider::{OstrichCatalog, RelationResolver};
-use crate::catalog::{CATALOG, IfExists, Metastore, unknown_database};
+use crate::catalog::model::{
+    Constraint, FileFormat, Partition, Relation, Table, TableName, View, beside, in_catalog, split_database,
+};
+use crate::catalog::provider::{OstrichCatalog, OtherCatalog, RelationResolver};
+use crate::catalog::{CATALOG, Catalogs, IfExists, Metastore, unknown_database};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::functions;
@@ -41,7 +43,7 @@ use crate::sql::visit::visit;
 use crate::storage::kind::format_at;
 use crate::storage::listing::discover;
 use crate::storage::location::Location;
-use crate::storage::table::{FileTable, TableSpec};
+use crate::storage::table::{FileTable, ListedPartition, TableSpec};
 use crate::storage::{RowFacts, StorageCaches};
 
 /// How deep views may stand on views.
@@ -53,6 +55,8 @@ type OpenTables = Arc<Mutex<HashMap<TableName, Arc<dyn TableProvider>>>>;
 pub(crate) struct StatementTables {
     state: SessionState,
     resolver: Arc<Resolver>,
+    /// The current one.
+    database: String,
 }
 
 impl Session {
@@ -64,7 +68,7 @@ impl Session {
     pub(super) fn statement_tables_in(&self, database: &str, dialect: Dialect) -> StatementTables {
         let resolver = Resolver {
             state: self.context.state(),
-            metastore: Arc::clone(&self.metastore),
+            metastore: Arc::new(self.catalogs.for_statement()),
             opener: Arc::clone(&self.tables),
             open: OpenTables::default(),
             known: Arc::default(),
@@ -103,12 +107,15 @@ impl StatementTables {
             };
             let resolved = reference.clone().resolve(&options.default_catalog, &options.default_schema);
             let Ok(schema) = self.state.schema_for_ref(resolved.clone()) else {
-                return Err(at(self.no_database(&resolved.schema).await));
+                return Err(at(self.no_database(&in_catalog(&resolved.catalog, &resolved.schema)).await));
             };
             let table = schema.table(&resolved.table).await.map_err(|error| at(in_statement(&error, source)))?;
             match table {
                 Some(table) => spellings.add(&table.schema()),
-                None => return Err(at(self.no_table(&resolved.schema, &resolved.table).await)),
+                None => {
+                    let database = in_catalog(&resolved.catalog, &resolved.schema);
+                    return Err(at(self.no_table(&database, &resolved.table).await));
+                }
             }
         }
         Ok(spellings)
@@ -147,8 +154,12 @@ impl StatementTables {
 
     /// The same tables over the same files, for a plan whose scans are numbered.
     pub(super) fn numbered(&self, numbers: Numbers) -> StatementTables {
-        let database = self.state.config_options().catalog.default_schema.clone();
-        self.resolver.numbered(numbers).tables(&database)
+        self.resolver.numbered(numbers).tables(&self.database)
+    }
+
+    /// The database that names without one mean.
+    pub(super) fn database(&self) -> &str {
+        &self.database
     }
 
     /// Gives numbers out, if the plan is to have them.
@@ -170,7 +181,7 @@ impl StatementTables {
         {
             return Ok(table);
         }
-        let name = table_name(name, &self.state.config_options().catalog.default_schema)?;
+        let name = table_name(name, &self.database)?;
         match self.provider(&name.database, &name.name).await? {
             Some(table) => Ok(table),
             None => Err(self.no_table(&name.database, &name.name).await),
@@ -178,19 +189,30 @@ impl StatementTables {
     }
 
     pub(super) async fn provider(&self, database: &str, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        match self.state.schema_for_ref(TableReference::partial(database, name)) {
+        let (catalog, schema) = split_database(database);
+        match self.state.schema_for_ref(TableReference::full(catalog, schema, name)) {
             Ok(schema) => Ok(schema.table(name).await?),
             Err(_) => Err(self.no_database(database).await),
         }
     }
 
     pub(super) async fn no_database(&self, name: &str) -> Error {
-        unknown_database(self.resolver.metastore.as_ref(), name).await
+        let catalogs = &self.resolver.metastore;
+        let (catalog, database) = split_database(name);
+        if !catalogs.names().any(|known| known == catalog) {
+            return catalogs.unknown_catalog(catalog);
+        }
+        let error = unknown_database(catalogs.as_ref(), name).await;
+        match catalogs.names().any(|known| known == database) {
+            true => error.help(format!("\"{database}\" is a catalog: write {database}.database.table")),
+            false => error,
+        }
     }
 
     async fn no_table(&self, database: &str, name: &str) -> Error {
-        if database == "information_schema"
-            && let Ok(schema) = self.state.schema_for_ref(TableReference::partial(database, name))
+        let (catalog, schema) = split_database(database);
+        if schema == "information_schema"
+            && let Ok(schema) = self.state.schema_for_ref(TableReference::full(catalog, schema, name))
         {
             let names = schema.table_names();
             let error = Error::statement(format!("no table \"{name}\" in information_schema"));
@@ -205,8 +227,8 @@ impl StatementTables {
 
 /// The error for a name that is neither table nor view.
 pub(super) async fn no_table(metastore: &dyn Metastore, name: &TableName) -> Error {
-    let names: Vec<String> = match metastore.relations(&name.database).await {
-        Ok(relations) => relations.into_iter().map(|relation| relation.name().name.clone()).collect(),
+    let names: Vec<String> = match metastore.relation_names(&name.database).await {
+        Ok(entries) => entries.into_iter().map(|entry| entry.name).collect(),
         Err(error) => return error,
     };
     let error = Error::statement(format!("no table \"{}\" in database {}", name.name, name.database));
@@ -219,7 +241,7 @@ pub(super) async fn no_table(metastore: &dyn Metastore, name: &TableName) -> Err
     }
 }
 
-/// The database and table that an object name means: `t`, `db.t`, `ostrich.db.t`.
+/// The database and table that an object name means: `t`, `db.t`, `ostrich.db.t`, `hive.db.t`.
 pub(super) fn table_name(name: &ObjectName, database: &str) -> Result<TableName> {
     let mut parts = Vec::new();
     for part in &name.0 {
@@ -230,9 +252,10 @@ pub(super) fn table_name(name: &ObjectName, database: &str) -> Result<TableName>
     }
     match parts.as_slice() {
         [table] => Ok(TableName::new(database, table.as_str())),
-        [database, table] => Ok(TableName::new(database.as_str(), table.as_str())),
-        [catalog, database, table] if catalog == CATALOG => Ok(TableName::new(database.as_str(), table.as_str())),
-        _ => Err(Error::statement(format!("\"{name}\" is not a table's name")).help("write table or database.table")),
+        [beside_it, table] => Ok(TableName::new(beside(database, beside_it), table.as_str())),
+        [catalog, database, table] => Ok(TableName::new(in_catalog(catalog, database), table.as_str())),
+        _ => Err(Error::statement(format!("\"{name}\" is not a table's name"))
+            .help("write table, database.table or catalog.database.table")),
     }
 }
 
@@ -248,7 +271,7 @@ pub(super) fn fold(ident: &sqlparser::ast::Ident) -> String {
 #[derive(Debug, Clone)]
 pub(super) struct Resolver {
     state: SessionState,
-    metastore: Arc<dyn Metastore>,
+    metastore: Arc<Catalogs>,
     opener: Arc<TableOpener>,
     open: OpenTables,
     /// Tables of the catalog among those that are open, by snapshot.
@@ -275,23 +298,35 @@ impl Resolver {
     fn tables(self, database: &str) -> StatementTables {
         // Ours have names that no other function has, so that nothing is there twice.
         let mut state = functions::in_dialect(self.state.clone(), self.dialect).unwrap_or_else(|_| self.state.clone());
-        state.config_mut().options_mut().catalog.default_schema = database.to_string();
+        let (current_catalog, current_database) = split_database(database);
+        let defaults = &mut state.config_mut().options_mut().catalog;
+        defaults.default_catalog = current_catalog.to_string();
+        defaults.default_schema = current_database.to_string();
         let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
         let resolver = Arc::new(self);
-        let catalog = OstrichCatalog::new(
-            Arc::clone(&resolver.metastore),
+        let catalog = Arc::new(OstrichCatalog::with_others(
+            Arc::clone(&resolver.metastore) as _,
+            resolver.metastore.others(),
             Arc::clone(&resolver) as _,
             &catalogs,
             state.table_functions().clone(),
-        );
-        catalogs.register_catalog(CATALOG.to_string(), Arc::new(catalog));
+        ));
+        for (name, _) in resolver.metastore.others() {
+            let other = OtherCatalog::new(name, Arc::clone(&catalog));
+            catalogs.register_catalog(name.to_string(), Arc::new(other));
+        }
+        catalogs.register_catalog(CATALOG.to_string(), catalog);
         state.register_catalog_list(catalogs);
-        StatementTables { state, resolver }
+        StatementTables { state, resolver, database: database.to_string() }
     }
 
     /// Opens a table of the catalog, with what is known of it now.
     async fn table(&self, table: Table) -> Result<KnownTable> {
-        let open = Arc::new(self.opener.open(&self.state, &table).await?);
+        let partitions = match table.partition_columns.as_ref().is_some_and(|columns| !columns.is_empty()) {
+            true => self.metastore.partitions(&table.name).await?,
+            false => None,
+        };
+        let open = Arc::new(self.opener.open_with(&self.state, &table, partitions).await?);
         let snapshot = next_snapshot();
         let evidence = match self.data_facts && !table.constraints.is_empty() {
             true => self.metastore.evidence(&table.name).await?,
@@ -460,7 +495,31 @@ impl TableOpener {
     }
 
     pub(super) async fn open(&self, state: &SessionState, table: &Table) -> Result<FileTable> {
-        let spec = self.spec(table)?;
+        self.open_with(state, table, None).await
+    }
+
+    /// Opens a table with the partitions that its catalog lists, if it does.
+    pub(super) async fn open_with(
+        &self,
+        state: &SessionState,
+        table: &Table,
+        partitions: Option<Vec<Partition>>,
+    ) -> Result<FileTable> {
+        let mut spec = self.spec(table).map_err(|error| error.context(format!("table {}", table.name)))?;
+        let listed = |partition: Partition| match Location::parse(&partition.location, &self.base) {
+            Ok(location) => ListedPartition {
+                values: partition.values,
+                location: location.into_folder(),
+                unreadable: partition.unreadable,
+            },
+            // A query that does not need it need not know.
+            Err(error) => ListedPartition {
+                values: partition.values,
+                location: spec.location.clone(),
+                unreadable: Some(error.message().to_string()),
+            },
+        };
+        spec.partitions = partitions.map(|partitions| partitions.into_iter().map(listed).collect());
         FileTable::open(state, &self.caches, spec).await.map_err(|error| error.context(format!("table {}", table.name)))
     }
 

@@ -8,7 +8,7 @@ use sqlparser::ast::{ObjectName, Spanned, Statement as Ast};
 
 use super::resolve::{files_of, fold, no_table};
 use super::{Rows, Session};
-use crate::catalog::model::{Relation, TableName};
+use crate::catalog::model::{Relation, RelationEntry, TableName, split_database};
 use crate::catalog::show_create::create_statement;
 use crate::error::Result;
 use crate::functions::entry::Help;
@@ -18,33 +18,32 @@ use crate::sql::types;
 impl Session {
     pub(super) async fn show(&self, show: &Show, parsed: &ParsedStatement) -> Result<Rows> {
         match show {
-            Show::Databases { like } => {
-                let databases = self.metastore.databases().await?;
+            Show::Catalogs { like } => {
+                let names = self.catalogs.names().filter(|name| matches_like(name, like.as_deref()));
+                rows(vec![("name", texts(names.map(str::to_string).collect()))])
+            }
+            Show::Databases { catalog, like } => {
+                let current = self.database();
+                let catalog = catalog.as_ref().map_or_else(|| split_database(&current).0.to_string(), fold);
+                let mut databases = self.catalogs.databases_of(&catalog).await?;
+                databases.iter_mut().for_each(|database| database.name = split_database(&database.name).1.to_string());
                 let kept = databases.into_iter().filter(|database| matches_like(&database.name, like.as_deref()));
                 let (names, comments): (Vec<_>, Vec<_>) =
                     kept.map(|database| (database.name, database.comment)).unzip();
                 rows(vec![("name", texts(names)), ("comment", texts(comments))])
             }
             Show::Tables { database, like } => {
-                let relations = self.relations(database.as_ref()).await?;
-                let kept = relations.iter().filter(|relation| matches_like(&relation.name().name, like.as_deref()));
-                let (names, kinds): (Vec<_>, Vec<_>) = kept
-                    .map(|relation| {
-                        let kind = if matches!(relation, Relation::View(_)) { "view" } else { "table" };
-                        (relation.name().name.clone(), kind.to_string())
-                    })
-                    .unzip();
+                let entries = self.entries(database.as_ref()).await?;
+                let kept = entries.into_iter().filter(|entry| matches_like(&entry.name, like.as_deref()));
+                let kind = |entry: &RelationEntry| if entry.is_view { "view" } else { "table" };
+                let (kinds, names): (Vec<_>, Vec<_>) = kept.map(|entry| (kind(&entry), entry.name)).unzip();
                 rows(vec![("name", texts(names)), ("type", texts(kinds))])
             }
             Show::Views { database, like } => {
-                let relations = self.relations(database.as_ref()).await?;
-                let names: Vec<String> = relations
-                    .iter()
-                    .filter(|relation| matches!(relation, Relation::View(_)))
-                    .map(|relation| relation.name().name.clone())
-                    .filter(|name| matches_like(name, like.as_deref()))
-                    .collect();
-                rows(vec![("name", texts(names))])
+                let entries = self.entries(database.as_ref()).await?;
+                let kept =
+                    entries.into_iter().filter(|entry| entry.is_view && matches_like(&entry.name, like.as_deref()));
+                rows(vec![("name", texts(kept.map(|entry| entry.name).collect()))])
             }
             Show::Columns { table, like } => self.describe_table(table, like.as_deref(), parsed).await,
             Show::CreateTable(name) => {
@@ -153,12 +152,12 @@ impl Session {
         found.await.map_err(|error: crate::error::Error| error.at(&parsed.source, name.span()))
     }
 
-    async fn relations(&self, database: Option<&sqlparser::ast::Ident>) -> Result<Vec<Relation>> {
-        let database = database.map_or_else(|| self.database(), fold);
-        if self.metastore.database(&database).await?.is_none() && database != "information_schema" {
-            return Err(self.statement_tables(&database).no_database(&database).await);
-        }
-        self.metastore.relations(&database).await
+    async fn entries(&self, database: Option<&sqlparser::ast::Ident>) -> Result<Vec<RelationEntry>> {
+        let database = match database {
+            Some(name) => self.database_meant(&fold(name)).await?,
+            None => self.database(),
+        };
+        self.metastore.relation_names(&database).await
     }
 
     /// Names of tables and views with their columns, for completion: `None` where the columns cannot be told.

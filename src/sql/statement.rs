@@ -312,7 +312,11 @@ pub enum AlterAction {
 
 #[derive(Debug, Clone)]
 pub enum Show {
+    Catalogs {
+        like: Option<String>,
+    },
     Databases {
+        catalog: Option<Ident>,
         like: Option<String>,
     },
     Tables {

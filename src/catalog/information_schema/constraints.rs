@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use chrono::SecondsFormat;
 
 use super::ColumnOf::{self, NullableNumber, NullableText, Number, Text};
-use super::relations::{all, qualified};
+use super::relations::{all, database_of, qualified};
 use super::{Cell, Sources};
-use crate::catalog::CATALOG;
 use crate::catalog::evidence::Standing;
-use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName};
+use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName, split_database};
 use crate::error::Result;
 
 pub(super) const TABLE_CONSTRAINTS: &[ColumnOf] = &[
@@ -86,7 +85,8 @@ fn with_constraints(tables: &BTreeMap<TableName, Table>) -> impl Iterator<Item =
 
 /// The three cells that name a constraint.
 fn constraint_name(table: &Table, constraint: &Constraint) -> [Cell; 3] {
-    [CATALOG.into(), table.name.database.as_str().into(), constraint.name.as_str().into()]
+    let [catalog, database] = database_of(&table.name);
+    [catalog, database, constraint.name.as_str().into()]
 }
 
 /// How far the evidence goes on each constraint, by table and name.
@@ -170,7 +170,7 @@ pub(super) async fn key_column_usage(sources: &Sources) -> Result<Vec<Vec<Cell>>
                     });
                     [
                         in_key.map(|(position, _)| position).into(),
-                        references.database.as_str().into(),
+                        split_database(&references.database).1.into(),
                         references.name.as_str().into(),
                         referenced.map_or(Cell::Null, |(_, column)| column.as_str().into()),
                     ]
@@ -191,7 +191,10 @@ pub(super) async fn referential_constraints(sources: &Sources) -> Result<Vec<Vec
     for (table, constraint) in with_constraints(&tables) {
         let ConstraintKind::ForeignKey { references, referenced_columns, .. } = &constraint.kind else { continue };
         let key = match referenced_key(&tables, references, referenced_columns) {
-            Some(key) => [CATALOG.into(), references.database.as_str().into(), key.name.as_str().into()],
+            Some(key) => {
+                let [catalog, database] = database_of(references);
+                [catalog, database, key.name.as_str().into()]
+            }
             None => [Cell::Null, Cell::Null, Cell::Null],
         };
         let rest = [
@@ -199,7 +202,7 @@ pub(super) async fn referential_constraints(sources: &Sources) -> Result<Vec<Vec
             "NO ACTION".into(),
             "NO ACTION".into(),
             table.name.name.as_str().into(),
-            references.database.as_str().into(),
+            split_database(&references.database).1.into(),
             references.name.as_str().into(),
         ];
         let trust = standings.trust(table, constraint);

@@ -7,8 +7,7 @@ use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 
 use super::ColumnOf::{self, NullableNumber, NullableText, Number, Text};
 use super::{Cell, Sources, table_names};
-use crate::catalog::CATALOG;
-use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName};
+use crate::catalog::model::{Constraint, ConstraintKind, Relation, Table, TableName, in_catalog, split_database};
 use crate::catalog::provider::columns_of;
 use crate::error::Result;
 use crate::sql::types::display_name;
@@ -69,33 +68,45 @@ pub(super) async fn all(sources: &Sources) -> Result<Vec<Relation>> {
 
 /// The three cells that name a table.
 pub(super) fn qualified(name: &TableName) -> [Cell; 3] {
-    [CATALOG.into(), name.database.as_str().into(), name.name.as_str().into()]
+    let [catalog, database] = database_of(name);
+    [catalog, database, name.name.as_str().into()]
+}
+
+/// The two cells that name a table's database.
+pub(super) fn database_of(name: &TableName) -> [Cell; 2] {
+    let (catalog, database) = split_database(&name.database);
+    [catalog.into(), database.into()]
 }
 
 pub(super) async fn schemata(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
+    let databases = sources.metastore.databases().await?;
     let mut names: BTreeSet<String> =
-        sources.metastore.databases().await?.into_iter().map(|database| database.name).collect();
+        databases.iter().map(|database| split_database(&database.name).1.to_string()).collect();
     names.insert(INFORMATION_SCHEMA.to_string());
     let unknown = std::iter::repeat_n(Cell::Null, SCHEMATA.len() - 2);
     Ok(names
         .into_iter()
-        .map(|name| [CATALOG.into(), name.into()].into_iter().chain(unknown.clone()).collect())
+        .map(|name| [sources.catalog.as_str().into(), name.into()].into_iter().chain(unknown.clone()).collect())
         .collect())
 }
 
 pub(super) async fn tables(sources: &Sources) -> Result<Vec<Vec<Cell>>> {
     let row = |name: &TableName, table_type: &str| [&qualified(name)[..], &[table_type.into()]].concat();
     let mut rows = Vec::new();
-    for relation in all(sources).await? {
-        rows.push(row(
-            relation.name(),
-            match relation {
-                Relation::Table(_) => "BASE TABLE",
-                Relation::View(_) => "VIEW",
-            },
-        ));
+    for database in sources.metastore.databases().await? {
+        let entries = match sources.metastore.relation_names(&database.name).await {
+            Ok(entries) => entries,
+            // Dropped by somebody else since the databases were listed.
+            Err(_) if sources.metastore.database(&database.name).await?.is_none() => continue,
+            Err(error) => return Err(error),
+        };
+        rows.extend(entries.into_iter().map(|entry| {
+            let table_type = if entry.is_view { "VIEW" } else { "BASE TABLE" };
+            row(&TableName::new(database.name.as_str(), entry.name), table_type)
+        }));
     }
-    rows.extend(table_names().into_iter().map(|name| row(&TableName::new(INFORMATION_SCHEMA, name), "VIEW")));
+    let own = in_catalog(&sources.catalog, INFORMATION_SCHEMA);
+    rows.extend(table_names().into_iter().map(|name| row(&TableName::new(own.as_str(), name), "VIEW")));
     Ok(rows)
 }
 

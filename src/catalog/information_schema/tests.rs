@@ -225,7 +225,11 @@ async fn an_empty_catalog_has_empty_tables() {
 async fn columns_are_those_that_are_announced() {
     let context = filled().await;
     for own in Own::ALL {
-        let sources = Sources { metastore: Arc::new(MemoryMetastore::new()), resolver: Arc::new(EmptyTables) };
+        let sources = Sources {
+            catalog: "ostrich".into(),
+            metastore: Arc::new(MemoryMetastore::new()),
+            resolver: Arc::new(EmptyTables),
+        };
         let rows = Rows::new(own, sources);
         let read = context.sql(&format!("SELECT * FROM information_schema.{}", own.name())).await.unwrap();
         assert_eq!(read.schema().fields(), rows.schema.fields());

@@ -9,12 +9,14 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Environment, Located, Settings, choose, parse_memory, parse_timeout};
+use crate::catalog::hive::HiveOptions;
 use crate::error::{Error, Position, Result};
 use crate::names::nearest;
 use crate::sql::source::Source;
@@ -89,7 +91,7 @@ impl SettingsFile<'_> {
         let mut settings = Settings::default();
         for (key, value) in self.entries(document.get_ref())? {
             match key.name.as_str() {
-                "catalog" => settings.catalog = self.catalog(value)?,
+                "catalog" => self.catalog(value, &mut settings)?,
                 "color" => settings.color = Some(self.choice(&key, value)?),
                 "conf" => self.conf(&key, value, "", &mut settings.conf)?,
                 "data" => settings.data = Some(self.data(&key, value)?),
@@ -119,17 +121,59 @@ impl SettingsFile<'_> {
     }
 
     /// `catalog = "dir"` is short for `path = "dir"` under `[catalog]`.
-    fn catalog(&self, value: &Value<'_>) -> Result<Option<Located<String>>> {
-        let key = |name: &str| Key { name: name.to_owned(), span: value.span() };
-        let DeValue::Table(table) = value.get_ref() else { return self.path(&key("catalog"), value).map(Some) };
-        let mut path = None;
+    fn catalog(&self, value: &Value<'_>, settings: &mut Settings) -> Result<()> {
+        let DeValue::Table(table) = value.get_ref() else {
+            let key = Key { name: "catalog".to_owned(), span: value.span() };
+            settings.catalog = Some(self.path(&key, value)?);
+            return Ok(());
+        };
         for (key, value) in self.entries(table)? {
             match key.name.as_str() {
-                "path" => path = Some(self.path(&key, value)?),
-                _ => return Err(self.unknown(&key, &["path"])),
+                "path" => settings.catalog = Some(self.path(&key, value)?),
+                "hive" => settings.hive = Some(self.hive(&key, value)?),
+                _ => return Err(self.unknown(&key, &["path", "hive"])),
             }
         }
-        Ok(path)
+        Ok(())
+    }
+
+    /// `[catalog.hive]`: a Hive Metastore.
+    fn hive(&self, key: &Key, value: &Value<'_>) -> Result<HiveOptions> {
+        let DeValue::Table(table) = value.get_ref() else {
+            return Err(self
+                .wrong_type(key, value, "a table")
+                .help("write [catalog.hive] and uri = \"thrift://host:port\""));
+        };
+        let (mut options, mut connect_timeout, mut timeout, mut is_default) = (None, None, None, false);
+        for (key, value) in self.entries(table)? {
+            match key.name.as_str() {
+                "uri" => {
+                    let uri = self.string(&key, value)?;
+                    options = Some(HiveOptions::new(&uri.value).map_err(|error| uri.blame(error))?);
+                }
+                "connect-timeout" => connect_timeout = Some(self.waiting(&key, value)?),
+                "timeout" => timeout = Some(self.waiting(&key, value)?),
+                "default" => is_default = self.boolean(&key, value)?,
+                _ => return Err(self.unknown(&key, &["uri", "default", "timeout", "connect-timeout"])),
+            }
+        }
+        let Some(mut options) = options else {
+            return Err(self
+                .wrong("[catalog.hive] has no \"uri\"", key.span.clone())
+                .help("uri = \"thrift://host:port\" is where the Hive Metastore is"));
+        };
+        options.connect_timeout = connect_timeout.unwrap_or(options.connect_timeout);
+        options.timeout = timeout.unwrap_or(options.timeout);
+        options.is_default = is_default;
+        Ok(options)
+    }
+
+    /// A time limit that has to be one.
+    fn waiting(&self, key: &Key, value: &Value<'_>) -> Result<Duration> {
+        match self.quantity(key, value, parse_timeout)? {
+            Duration::ZERO => Err(self.wrong(format!("\"{}\" cannot be without a limit", key.name), value.span())),
+            limit => Ok(limit),
+        }
     }
 
     fn data(&self, key: &Key, value: &Value<'_>) -> Result<Vec<Located<String>>> {

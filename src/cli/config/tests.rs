@@ -127,7 +127,24 @@ fn a_wrong_file_is_shown_at_its_place() {
             "threads = 2\nmemory-limt = '1GB'",
             "ostrich.toml:2:1: unknown setting \"memory-limt\" (did you mean \"memory-limit\"?)",
         ),
-        ("[catalog]\npath = 'c'\ntype = 'hive'", "ostrich.toml:3:1: unknown setting \"type\" (the settings are: path)"),
+        (
+            "[catalog]\npath = 'c'\ntype = 'hive'",
+            "ostrich.toml:3:1: unknown setting \"type\" (the settings are: path, hive)",
+        ),
+        (
+            "[catalog.hive]\ndefault = true",
+            "ostrich.toml:1:10: [catalog.hive] has no \"uri\" (uri = \"thrift://host:port\" is",
+        ),
+        (
+            "[catalog.hive]\nuri = 'hive:9083'",
+            "ostrich.toml:2:7: \"hive:9083\" is not the address of a Hive Metastore (write thrift://",
+        ),
+        ("[catalog.hive]\nurl = 'thrift://h'", "ostrich.toml:2:1: unknown setting \"url\" (did you mean \"uri\"?)"),
+        ("[catalog.hive]\nuri = 'thrift://h'\ntimeout = 0", "ostrich.toml:3:11: \"timeout\" cannot be without a limit"),
+        (
+            "[catalog]\nhive = 'thrift://h'",
+            "ostrich.toml:2:8: \"hive\" must be a table; this is a string (write [catalog.hive]",
+        ),
         (
             "datafusion.execution.batch_size = 1",
             "ostrich.toml:1:1: unknown setting \"datafusion\" (settings that SET takes stand under [conf])",
@@ -243,6 +260,19 @@ fn the_user_file_is_where_xdg_says() {
     };
     assert_eq!(load(place.home().join("xdg").to_string_lossy().into_owned()), Some(7));
     assert_eq!(load("relative".to_owned()), Some(8));
+}
+
+#[test]
+fn a_metastore_has_an_address_and_limits() {
+    let place = Place::new();
+    let text = "[catalog]\npath = 'c'\n[catalog.hive]\nuri = 'thrift://${BUCKET}:9'\ntimeout = '2m'\nconnect_timeout = 3\ndefault = true";
+    let settings = place.load(text).expect("it is right");
+    let hive = settings.hive.expect("set");
+    assert_eq!((hive.uri().as_str(), hive.is_default), ("thrift://lake:9", true));
+    assert_eq!((hive.timeout, hive.connect_timeout), (Duration::from_secs(120), Duration::from_secs(3)));
+    assert!(settings.catalog.is_some());
+    let usual = place.load("[catalog.hive]\nuri = 'thrift://h'").expect("it is right").hive.expect("set");
+    assert!(!usual.is_default && !usual.timeout.is_zero() && !usual.connect_timeout.is_zero());
 }
 
 #[test]

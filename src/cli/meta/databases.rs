@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::relations::compile;
 use super::{Call, Completes, Group, MetaCommand, batch};
+use crate::catalog::model::split_database;
 use crate::cli::runner::Ended;
 use crate::error::Result;
 
@@ -21,7 +22,7 @@ impl MetaCommand for Databases {
     }
 
     fn help(&self) -> &'static str {
-        "list databases"
+        "list databases of the current catalog; SHOW CATALOGS lists catalogs"
     }
 
     fn group(&self) -> Group {
@@ -35,12 +36,12 @@ impl MetaCommand for Databases {
     async fn run(&self, call: Call<'_>) -> Result<Ended> {
         let session = &call.runner.session;
         let pattern = call.arguments.optional(session)?;
-        let mut databases = session.metastore().databases().await?;
+        let current = session.database();
+        let mut databases = session.catalogs().databases_of(split_database(&current).0).await?;
         if let Some(word) = &pattern {
             let pattern = compile(&call, word, &word.text)?;
             databases.retain(|database| pattern.matches(&database.name.to_lowercase()));
         }
-        let current = session.database();
         let mark = |name: &str| Some(if name == current { "yes" } else { "" }.to_string());
         let rows = batch(vec![
             ("name", databases.iter().map(|database| Some(database.name.clone())).collect()),

@@ -9,7 +9,7 @@ use sqlparser::ast::ObjectName;
 use super::arguments::Argument;
 use super::last::bytes;
 use super::{Call, eyes};
-use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName};
+use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, beside, in_catalog};
 use crate::catalog::show_create::{constraint_clause, without_secrets};
 use crate::cli::output::OutputOptions;
 use crate::cli::runner::Ended;
@@ -70,7 +70,10 @@ fn relation_name(name: &ObjectName, database: &str) -> Option<TableName> {
     };
     match name.0.as_slice() {
         [table] => Some(TableName::new(database, part(table)?)),
-        [.., database, table] => Some(TableName::new(part(database)?, part(table)?)),
+        [beside_it, table] => Some(TableName::new(beside(database, &part(beside_it)?), part(table)?)),
+        [.., catalog, database, table] => {
+            Some(TableName::new(in_catalog(&part(catalog)?, &part(database)?), part(table)?))
+        }
         [] => None,
     }
 }

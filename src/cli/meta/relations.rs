@@ -5,10 +5,9 @@ use async_trait::async_trait;
 use super::arguments::Argument;
 use super::describe::describe;
 use super::{Call, Completes, Group, MetaCommand, batch};
-use crate::catalog::model::Relation;
+use crate::catalog::model::{Relation, RelationEntry};
 use crate::cli::runner::Ended;
 use crate::error::{Error, Result};
-use crate::names::nearest;
 
 /// Lists tables and views, or tells about one.
 pub(super) struct Describe;
@@ -39,7 +38,7 @@ impl MetaCommand for Describe {
         let more = call.name.ends_with('+');
         match call.arguments.optional(&call.runner.session)? {
             Some(word) if !is_pattern(&word) => describe(call, &word, more).await,
-            pattern => list(call, pattern.as_ref(), more, |_| true).await,
+            pattern => list(call, pattern.as_ref(), more, Wanted::All).await,
         }
     }
 }
@@ -71,8 +70,9 @@ impl MetaCommand for Tables {
 
     async fn run(&self, call: Call<'_>) -> Result<Ended> {
         let pattern = call.arguments.optional(&call.runner.session)?;
-        let (more, views) = (call.name.ends_with('+'), call.name == ".tables");
-        list(call, pattern.as_ref(), more, |relation| views || matches!(relation, Relation::Table(_))).await
+        let more = call.name.ends_with('+');
+        let wanted = if call.name == ".tables" { Wanted::All } else { Wanted::Tables };
+        list(call, pattern.as_ref(), more, wanted).await
     }
 }
 
@@ -104,79 +104,111 @@ impl MetaCommand for Views {
     async fn run(&self, call: Call<'_>) -> Result<Ended> {
         let pattern = call.arguments.optional(&call.runner.session)?;
         let more = call.name.ends_with('+');
-        list(call, pattern.as_ref(), more, |relation| matches!(relation, Relation::View(_))).await
+        list(call, pattern.as_ref(), more, Wanted::Views).await
     }
 }
 
-/// Shows the relations that `wanted` takes, of the current database or that of the pattern.
-async fn list(
-    call: Call<'_>,
-    pattern: Option<&Argument>,
-    more: bool,
-    wanted: impl Fn(&Relation) -> bool + Send,
-) -> Result<Ended> {
-    let found = matching(&call, pattern).await?;
-    let kept: Vec<&Relation> = found.iter().filter(|relation| wanted(relation)).collect();
-    let column = |value: fn(&Relation) -> Option<String>| kept.iter().map(|relation| value(relation)).collect();
+/// A table or view in a list.
+struct Shown {
+    name: String,
+    is_view: bool,
+    format: Option<String>,
+    location: Option<String>,
+    comment: Option<String>,
+}
+
+impl From<RelationEntry> for Shown {
+    fn from(entry: RelationEntry) -> Self {
+        Shown { name: entry.name, is_view: entry.is_view, format: None, location: None, comment: None }
+    }
+}
+
+impl From<Relation> for Shown {
+    fn from(relation: Relation) -> Self {
+        let mut shown = Shown::from(RelationEntry::from(&relation));
+        shown.comment = relation.comment().map(str::to_string);
+        if let Relation::Table(table) = relation {
+            shown.format = Some(table.format.to_string());
+            shown.location = Some(table.location);
+        }
+        shown
+    }
+}
+
+/// Which relations a list is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Tables,
+    Views,
+}
+
+/// Shows relations of the current database or that of the pattern.
+async fn list(call: Call<'_>, pattern: Option<&Argument>, more: bool, wanted: Wanted) -> Result<Ended> {
+    let place = place(&call, pattern).await?;
+    let session = &call.runner.session;
+    let mut shown: Vec<Shown> = match more || !session.catalogs().is_others(&place.database) {
+        true => session.metastore().relations(&place.database).await?.into_iter().map(Shown::from).collect(),
+        // Another program's may be thousands, and may not be readable: their names are enough.
+        false => session.metastore().relation_names(&place.database).await?.into_iter().map(Shown::from).collect(),
+    };
+    shown.retain(|shown| {
+        let is_wanted = match wanted {
+            Wanted::All => true,
+            Wanted::Tables => !shown.is_view,
+            Wanted::Views => shown.is_view,
+        };
+        is_wanted && place.matches(&shown.name)
+    });
+    let column = |value: fn(&Shown) -> Option<String>| shown.iter().map(value).collect();
     let mut columns: Vec<(&str, Vec<Option<String>>)> = vec![
-        ("name", column(|relation| Some(relation.name().name.clone()))),
-        ("type", column(|relation| Some(kind(relation).to_string()))),
+        ("name", column(|shown| Some(shown.name.clone()))),
+        ("type", column(|shown| Some(if shown.is_view { "view" } else { "table" }.to_string()))),
     ];
     if more {
-        columns.push(("format", column(|relation| table(relation).map(|table| table.format.to_string()))));
-        columns.push(("location", column(|relation| table(relation).map(|table| table.location.clone()))));
+        columns.push(("format", column(|shown| shown.format.clone())));
+        columns.push(("location", column(|shown| shown.location.clone())));
     }
-    let comments: Vec<Option<String>> = column(|relation| match relation {
-        Relation::Table(table) => table.comment.clone(),
-        Relation::View(view) => view.comment.clone(),
-    });
-    if more || comments.iter().any(Option::is_some) {
-        columns.push(("comment", comments));
+    if more || shown.iter().any(|shown| shown.comment.is_some()) {
+        columns.push(("comment", column(|shown| shown.comment.clone())));
     }
     let rows = batch(columns)?;
     call.runner.show_batch(rows).await
 }
 
-fn kind(relation: &Relation) -> &'static str {
-    match relation {
-        Relation::Table(_) => "table",
-        Relation::View(_) => "view",
+/// A database, and which names in it are meant.
+struct Place {
+    database: String,
+    /// `None`: all.
+    names: Option<glob::Pattern>,
+}
+
+impl Place {
+    fn matches(&self, name: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.matches(&name.to_lowercase()))
     }
 }
 
-fn table(relation: &Relation) -> Option<&crate::catalog::model::Table> {
-    match relation {
-        Relation::Table(table) => Some(table),
-        Relation::View(_) => None,
-    }
-}
-
-/// The relations whose names match `sales.ord*`, `ord*` or nothing at all.
-pub(super) async fn matching(call: &Call<'_>, pattern: Option<&Argument>) -> Result<Vec<Relation>> {
+/// What `hive.sales.ord*`, `sales.ord*`, `ord*` or nothing at all means.
+async fn place(call: &Call<'_>, pattern: Option<&Argument>) -> Result<Place> {
     let session = &call.runner.session;
-    let metastore = session.metastore();
-    let text = pattern.map_or("*", |word| word.text.as_str());
-    let (database, name) = match text.split_once('.') {
-        Some((database, name)) => (database.to_lowercase(), name),
-        None => (session.database(), text),
+    let Some(word) = pattern else { return Ok(Place { database: session.database(), names: None }) };
+    let (database, name) = match word.text.rsplit_once('.') {
+        Some((database, name)) => {
+            let meant = session.database_meant(&database.to_lowercase()).await;
+            let at = |error: Error| error.at(call.arguments.source(), call.arguments.span(word));
+            (meant.map_err(at)?, name)
+        }
+        None => (session.database(), word.text.as_str()),
     };
-    if metastore.database(&database).await?.is_none() {
-        let databases = metastore.databases().await?;
-        let error = Error::usage(format!("no database \"{database}\""));
-        let error = match pattern {
-            Some(word) => error.at(call.arguments.source(), call.arguments.span(word)),
-            None => error,
-        };
-        return Err(match nearest(&database, databases.iter().map(|database| database.name.as_str())) {
-            Some(near) => error.help(format!("did you mean \"{near}\"?")),
-            None => error.help("\\l lists them"),
-        });
-    }
-    let mut relations = metastore.relations(&database).await?;
-    if let Some(word) = pattern {
-        let pattern = compile(call, word, name)?;
-        relations.retain(|relation| pattern.matches(&relation.name().name.to_lowercase()));
-    }
+    Ok(Place { database, names: Some(compile(call, word, name)?) })
+}
+
+/// The relations that a pattern means, or all of the current database.
+pub(super) async fn matching(call: &Call<'_>, pattern: Option<&Argument>) -> Result<Vec<Relation>> {
+    let place = place(call, pattern).await?;
+    let mut relations = call.runner.session.metastore().relations(&place.database).await?;
+    relations.retain(|relation| place.matches(&relation.name().name));
     Ok(relations)
 }
 

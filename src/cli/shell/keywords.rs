@@ -159,7 +159,7 @@ pub(super) const EXPLAINED: &[&str] = &["ANALYZE", "FORMAT", "RULES", "TUNE", "T
 
 /// What SHOW shows, besides settings.
 pub(super) const SHOWN: &[&str] =
-    &["ALL", "COLUMNS FROM", "CREATE TABLE", "DATABASES", "FUNCTIONS", "TABLES", "VARIABLES", "VIEWS"];
+    &["ALL", "CATALOGS", "COLUMNS FROM", "CREATE TABLE", "DATABASES", "FUNCTIONS", "TABLES", "VARIABLES", "VIEWS"];
 
 /// What is created and dropped.
 pub(super) const CREATED: &[&str] = &["DATABASE", "EXTERNAL TABLE", "OR REPLACE", "TABLE", "VIEW"];

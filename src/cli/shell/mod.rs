@@ -42,6 +42,8 @@ use crate::sql::splitter::{Piece, PieceKind};
 const SOURCE: &str = "<shell>";
 /// How long a new prompt waits for the names of tables.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the first prompt waits to be told how many tables there are.
+const GREETING: Duration = Duration::from_secs(2);
 /// How often the line editor is started again before the shell gives up.
 const RESTARTS: usize = 3;
 
@@ -225,9 +227,19 @@ fn history(runner: &Runner) -> History {
 
 async fn greet(runner: &Runner) {
     let session = &runner.session;
-    let tables = session.metastore().relations(&session.database()).await.map_or(0, |relations| relations.len());
+    let database = session.database();
+    let names = tokio::time::timeout(GREETING, session.metastore().relation_names(&database)).await;
     runner.say(&format!("ostrich {}: SQL over lake files. \\? for help, \\q to leave.", env!("CARGO_PKG_VERSION")));
+    let tables = match names {
+        Ok(Ok(names)) => names.len(),
+        Ok(Err(error)) => return runner.note(error.message()),
+        // Another program's catalog takes its time; the prompt need not.
+        Err(_) => return,
+    };
     runner.say(&match tables {
+        0 if session.catalogs().is_others(&database) => {
+            format!("No tables in {database}; SHOW DATABASES lists others.")
+        }
         0 => "No tables yet: FROM 'file.parquet' reads a file, --data DIR makes tables of a folder.".to_string(),
         1 => "1 table; \\d lists it.".to_string(),
         tables => format!("{tables} tables; \\d lists them."),

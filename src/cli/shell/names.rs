@@ -10,7 +10,8 @@ use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
 use super::lookup::Lookup;
-use crate::catalog::model::TableName;
+use crate::catalog::CATALOG;
+use crate::catalog::model::{TableName, split_database};
 use crate::session::Session;
 use crate::sql::dialect::Dialect;
 
@@ -23,6 +24,8 @@ pub(super) struct Names {
     at_hand: RwLock<Arc<AtHand>>,
     columns: Lookup<TableName>,
     relations: Lookup<String>,
+    /// Of catalogs of other programs.
+    databases: Lookup<String>,
 }
 
 /// Names that cost nothing to get.
@@ -30,7 +33,10 @@ pub(super) struct Names {
 pub(super) struct AtHand {
     pub dialect: Dialect,
     pub database: String,
+    /// Of our own catalog.
     pub databases: Vec<String>,
+    /// Those of other programs.
+    pub catalogs: Vec<String>,
     pub functions: Vec<String>,
     pub settings: Vec<String>,
     pub variables: Vec<String>,
@@ -38,8 +44,8 @@ pub(super) struct AtHand {
 
 impl Names {
     pub(super) fn new(session: Arc<Session>, runtime: Handle) -> Self {
-        let (columns, relations) = (Lookup::new(runtime.clone()), Lookup::new(runtime));
-        Names { session, at_hand: RwLock::default(), columns, relations }
+        let (columns, relations) = (Lookup::new(runtime.clone()), Lookup::new(runtime.clone()));
+        Names { session, at_hand: RwLock::default(), columns, relations, databases: Lookup::new(runtime) }
     }
 
     /// Looks again at what a statement may have changed. Tables are looked up anew in any case: another process may
@@ -64,11 +70,13 @@ impl Names {
             dialect: session.dialect(),
             database: session.database(),
             databases: databases.into_iter().map(|database| database.name).collect(),
+            catalogs: session.catalogs().others().map(|(name, _)| name.to_string()).collect(),
             functions,
             settings,
             variables: session.variables().into_iter().map(|(name, _)| name).collect(),
         };
         self.relations.clear();
+        self.databases.clear();
         let database = at_hand.database.clone();
         *self.at_hand.write() = Arc::new(at_hand);
         self.ask_for_relations(&database);
@@ -86,6 +94,22 @@ impl Names {
 
     pub(super) fn at_hand(&self) -> Arc<AtHand> {
         Arc::clone(&self.at_hand.read())
+    }
+
+    /// The databases of a catalog, by their names in it.
+    pub(super) fn databases(&self, catalog: &str) -> Arc<Vec<String>> {
+        let (session, name) = (Arc::clone(&self.session), catalog.to_string());
+        let found = self.databases.get(&catalog.to_string(), PATIENCE, || databases(session, name));
+        found.unwrap_or_default()
+    }
+
+    /// The databases of the current catalog.
+    pub(super) fn databases_here(&self) -> Arc<Vec<String>> {
+        let at_hand = self.at_hand();
+        match split_database(&at_hand.database).0 {
+            CATALOG => Arc::new(at_hand.databases.clone()),
+            other => self.databases(other),
+        }
     }
 
     /// Tables and views of a database.
@@ -114,6 +138,11 @@ impl Names {
 }
 
 async fn relations(session: Arc<Session>, database: String) -> Option<Vec<String>> {
-    let relations = session.metastore().relations(&database).await.ok()?;
-    Some(relations.into_iter().map(|relation| relation.name().name.clone()).collect())
+    let entries = session.metastore().relation_names(&database).await.ok()?;
+    Some(entries.into_iter().map(|entry| entry.name).collect())
+}
+
+async fn databases(session: Arc<Session>, catalog: String) -> Option<Vec<String>> {
+    let databases = session.catalogs().databases_of(&catalog).await.ok()?;
+    Some(databases.into_iter().map(|database| split_database(&database.name).1.to_string()).collect())
 }

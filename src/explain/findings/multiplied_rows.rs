@@ -19,6 +19,7 @@ use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan};
 
 use super::joined::{Joined, matched};
 use super::{Check, Subject, walk, words};
+use crate::catalog::show_create::qualified_name;
 use crate::explain::report::{Finding, Severity};
 use crate::names::quote_identifier;
 use crate::optimizer::facts::{ColumnSet, FactsCache, plain_column};
@@ -211,12 +212,7 @@ fn unique_ddl(joined: &Joined<'_>, unit: usize) -> Option<String> {
     if joined.join_columns(unit).is_empty() {
         return None;
     }
-    Some(format!(
-        "ALTER TABLE {}.{} ADD UNIQUE {} VALIDATE",
-        quote_identifier(&table.name.database),
-        quote_identifier(&table.name.name),
-        join_columns(joined, unit)
-    ))
+    Some(format!("ALTER TABLE {} ADD UNIQUE {} VALIDATE", qualified_name(&table.name), join_columns(joined, unit)))
 }
 
 fn unaliased(expr: &Expr) -> &Expr {

@@ -260,7 +260,8 @@ impl Session {
     }
 
     async fn list(&self, table: Table) -> Result<Listed> {
-        let open = self.tables.open(&self.context.state(), &table).await?;
+        let partitions = self.metastore.partitions(&table.name).await?;
+        let open = self.tables.open_with(&self.context.state(), &table, partitions).await?;
         Ok(Listed::new(table, Arc::new(open)))
     }
 

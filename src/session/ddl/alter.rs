@@ -24,6 +24,10 @@ impl Session {
             None if alter.if_exists => return Ok(()),
             None => return Err(at_name(no_table(self.metastore.as_ref(), &name).await)),
         };
+        // What a check finds is kept here.
+        if !matches!(alter.action, AlterAction::ValidateConstraint(_)) {
+            self.require_own(&name).map_err(at_name)?;
+        }
         self.alter(table, &alter.action, parsed).await
     }
 

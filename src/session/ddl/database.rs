@@ -2,8 +2,9 @@
 
 use sqlparser::ast::Ident;
 
-use crate::catalog::IfExists;
-use crate::catalog::model::Database;
+use crate::catalog::hive::read_only;
+use crate::catalog::model::{DEFAULT_DATABASE, Database, TableName, beside, in_catalog, split_database};
+use crate::catalog::{CATALOG, IfExists};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::fold;
@@ -11,7 +12,7 @@ use crate::sql::statement::{CreateDatabase, DropDatabase, ParsedStatement};
 
 impl Session {
     pub(in crate::session) async fn create_database(&self, create: &CreateDatabase) -> Result<()> {
-        let name = fold(&create.name);
+        let name = self.database_to_change(&fold(&create.name))?;
         if name == "information_schema" {
             return Err(Error::statement("information_schema is there already, and not to be written to"));
         }
@@ -26,7 +27,7 @@ impl Session {
     }
 
     pub(in crate::session) async fn drop_database(&self, drop: &DropDatabase) -> Result<()> {
-        let name = fold(&drop.name);
+        let name = self.database_to_change(&fold(&drop.name))?;
         if drop.if_exists && self.metastore.database(&name).await?.is_none() {
             return Ok(());
         }
@@ -39,7 +40,7 @@ impl Session {
             self.delete_files_of(&relation)?;
         }
         if *self.database.read() == name {
-            *self.database.write() = crate::catalog::model::DEFAULT_DATABASE.to_string();
+            *self.database.write() = DEFAULT_DATABASE.to_string();
         }
         Ok(())
     }
@@ -51,10 +52,49 @@ impl Session {
 
     /// Makes a database the one that names without a database mean.
     pub async fn change_database(&self, name: &str) -> Result<()> {
-        if self.metastore.database(name).await?.is_none() && name != "information_schema" {
-            return Err(self.statement_tables(name).no_database(name).await);
-        }
-        *self.database.write() = name.to_string();
+        let database = self.database_meant(name).await?;
+        *self.database.write() = database;
         Ok(())
+    }
+
+    /// The database that a name means: one beside the current one, one of the catalog in front of it, or the first one of
+    /// the catalog that it is the name of.
+    pub(crate) async fn database_meant(&self, name: &str) -> Result<String> {
+        let current = self.database();
+        let meant = match name.split_once('.') {
+            Some((catalog, database)) if self.catalogs.names().any(|known| known == catalog) => {
+                in_catalog(catalog, database)
+            }
+            Some(_) => name.to_string(),
+            None => beside(&current, name),
+        };
+        if split_database(&meant).1 == "information_schema" || self.metastore.database(&meant).await?.is_some() {
+            return Ok(meant);
+        }
+        if self.catalogs.names().any(|catalog| catalog == name) {
+            return Ok(in_catalog(name, DEFAULT_DATABASE));
+        }
+        Err(self.statement_tables(&current).no_database(&meant).await)
+    }
+
+    /// The database that a statement makes or drops: one of our own catalog.
+    fn database_to_change(&self, name: &str) -> Result<String> {
+        let meant = match name.split_once('.') {
+            Some((CATALOG, database)) => database.to_string(),
+            Some(_) => name.to_string(),
+            None => beside(&self.database(), name),
+        };
+        match self.catalogs.is_others(&meant) {
+            true => Err(read_only(split_database(&meant).0, &format!("the database {meant}"))),
+            false => Ok(meant),
+        }
+    }
+
+    /// Refuses to change what is another program's.
+    pub(in crate::session) fn require_own(&self, name: &TableName) -> Result<()> {
+        match self.catalogs.is_others(&name.database) {
+            true => Err(read_only(split_database(&name.database).0, &name.to_string())),
+            false => Ok(()),
+        }
     }
 }

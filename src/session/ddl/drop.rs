@@ -62,6 +62,7 @@ impl Session {
     /// The relation that a name means, if it is of the right kind; `None` if it need not be there and is not.
     async fn find_to_drop(&self, drop: &Drop, name: &sqlparser::ast::ObjectName) -> Result<Option<TableName>> {
         let name = self.table_name(name)?;
+        self.require_own(&name)?;
         match self.metastore.relation(&name).await? {
             None if drop.if_exists => Ok(None),
             None => Err(no_table(self.metastore.as_ref(), &name).await),

@@ -5,10 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlparser::ast::{Expr, ObjectName};
 
-use crate::catalog::model::Table;
+use crate::catalog::model::{Partition, Table};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::insert::{PartitionColumn, Replaces, partition_of, partition_spec};
@@ -19,23 +18,6 @@ use crate::storage::listing;
 use crate::storage::location::Location;
 use crate::storage::partitions::{NULL_PARTITION, key_and_value};
 
-/// What Hive encodes in the names of folders.
-const IN_FOLDER_NAMES: &AsciiSet = &CONTROLS
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'\'')
-    .add(b'*')
-    .add(b'/')
-    .add(b':')
-    .add(b'=')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'{')
-    .add(b'[')
-    .add(b']')
-    .add(b'^');
-
 impl Session {
     /// The names of a table's partitions, `dt=2024-01-01/country=KR`, of those that match the clause.
     pub(in crate::session) async fn partitions(
@@ -44,9 +26,20 @@ impl Session {
         clause: &[Expr],
         source: &Arc<Source>,
     ) -> Result<Vec<String>> {
-        let table = self.table_to_change(name, source).await?;
+        let table = self.table_to_read(name, source).await?;
         let wanted = partition_spec(clause, &table, source)?;
         require_partitions(&table)?;
+        if let Some(listed) = self.metastore.partitions(&table.name).await? {
+            let columns = table.partition_columns.as_deref().unwrap_or_default();
+            let name = |partition: &Partition| {
+                let values = partition.values.iter().map(|value| value.as_deref());
+                folders_of(columns.iter().map(|column| column.name.as_str()).zip(values))
+            };
+            let mut names: Vec<String> = listed.iter().map(name).collect();
+            names.retain(|name| matches(&format!("{name}/"), &wanted));
+            names.sort_unstable();
+            return Ok(names);
+        }
         let location = self.location(&table.location)?;
         let mut names = match location.local_root() {
             Some(root) => folders(&root, table.partition_columns.as_ref().map_or(0, Vec::len))?,
@@ -64,6 +57,7 @@ impl Session {
     }
 
     pub(in crate::session) async fn repair(&self, table: &ObjectName) -> Result<()> {
+        self.require_own(&self.table_name(table)?)?;
         // A folder that does not fit the declaration is told now.
         self.statement_tables(&self.database()).open(table).await.map(drop)
     }
@@ -262,11 +256,45 @@ fn matches(path: &str, wanted: &[PartitionColumn]) -> bool {
 
 /// `dt=2024-01-01/country=KR`
 fn folder_of(partition: &[PartitionColumn]) -> String {
-    let folder = |column: &PartitionColumn| match column.text() {
-        Some(text) => format!("{}={}", column.name, utf8_percent_encode(&text, IN_FOLDER_NAMES)),
-        None => format!("{}={NULL_PARTITION}", column.name),
+    let texts: Vec<Option<String>> = partition.iter().map(PartitionColumn::text).collect();
+    folders_of(partition.iter().map(|column| column.name.as_str()).zip(texts.iter().map(Option::as_deref)))
+}
+
+/// A value as Hive has it in a folder's name: letters beyond ASCII stay as they are.
+fn escaped(value: &str) -> String {
+    let mut name = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '"'
+            | '#'
+            | '%'
+            | '\''
+            | '*'
+            | '/'
+            | ':'
+            | '='
+            | '?'
+            | '\\'
+            | '{'
+            | '['
+            | ']'
+            | '^'
+            | '\0'..='\x1F'
+            | '\x7F' => {
+                name.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            _ => name.push(c),
+        }
+    }
+    name
+}
+
+fn folders_of<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> String {
+    let folder = |(column, value): (&str, Option<&str>)| match value {
+        Some(text) => format!("{column}={}", escaped(text)),
+        None => format!("{column}={NULL_PARTITION}"),
     };
-    partition.iter().map(folder).collect::<Vec<_>>().join("/")
+    values.map(folder).collect::<Vec<_>>().join("/")
 }
 
 /// The partition folders below a table's folder, also those without files.
@@ -293,4 +321,19 @@ fn folders(root: &Path, depth: usize) -> Result<Vec<String>> {
         level = deeper;
     }
     Ok(level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_folder_names_are_escaped_as_hive_does() {
+        assert_eq!(escaped("a/b=c %"), "a%2Fb%3Dc %25");
+        assert_eq!(escaped("größe 한국\t"), "größe 한국%09");
+        assert_eq!(
+            folders_of([("dt", Some("2024-01-01")), ("country", None)].into_iter()),
+            "dt=2024-01-01/country=__HIVE_DEFAULT_PARTITION__"
+        );
+    }
 }

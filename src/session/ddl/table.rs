@@ -104,7 +104,7 @@ impl Session {
         name: TableName,
         parsed: &ParsedStatement,
     ) -> Result<Table> {
-        let model = self.table_to_change(like, &parsed.source).await?;
+        let model = self.table_to_read(like, &parsed.source).await?;
         let table = self.undeclared_table(create, name)?;
         Ok(Table {
             format: create.format.unwrap_or(model.format),
@@ -329,6 +329,7 @@ impl Session {
         if name.database == "information_schema" {
             return Err(Error::statement("information_schema cannot be written to"));
         }
+        self.require_own(name)?;
         match self.metastore.database(&name.database).await? {
             Some(_) => Ok(()),
             None => Err(self.statement_tables(&name.database).no_database(&name.database).await),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use datafusion::sql::parser::Statement as PlannedStatement;
 
-use crate::catalog::model::{Relation, TableName, View};
-use crate::catalog::{CATALOG, IfExists};
+use crate::catalog::IfExists;
+use crate::catalog::model::{Relation, TableName, View, in_catalog, split_database};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::fold;
@@ -15,6 +15,7 @@ use crate::sql::statement::{CreateView, ParsedStatement};
 impl Session {
     pub(in crate::session) async fn create_view(&self, create: &CreateView, parsed: &ParsedStatement) -> Result<()> {
         let name = self.table_name(&create.name)?;
+        self.require_own(&name)?;
         let exists = self.metastore.relation(&name).await?.is_some();
         if exists && create.if_not_exists {
             return Ok(());
@@ -37,8 +38,9 @@ impl Session {
     fn names_in(&self, query: &sqlparser::ast::Query, database: &str) -> Result<Vec<TableName>> {
         let ast = sqlparser::ast::Statement::Query(Box::new(query.clone()));
         let references = self.context.state().resolve_table_references(&PlannedStatement::Statement(Box::new(ast)))?;
-        let resolved = references.into_iter().map(|reference| reference.resolve(CATALOG, database));
-        Ok(resolved.map(|name| TableName::new(name.schema.as_ref(), name.table.as_ref())).collect())
+        let (catalog, schema) = split_database(database);
+        let resolved = references.into_iter().map(|reference| reference.resolve(catalog, schema));
+        Ok(resolved.map(|name| TableName::new(in_catalog(&name.catalog, &name.schema), name.table.as_ref())).collect())
     }
 
     /// Whether a query reads a view, itself or through other views.

@@ -41,7 +41,7 @@ pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statem
 
 fn database(parser: &mut Parser) -> Parsed<Statement> {
     let if_not_exists = words::if_not_exists(parser);
-    let name = parser.parse_identifier()?;
+    let name = words::database(parser)?;
     let mut database = CreateDatabase { name, if_not_exists, comment: None, location: None };
     loop {
         if words::take(parser, &["COMMENT"]) {

@@ -9,7 +9,7 @@ pub(super) fn drop(parser: &mut Parser) -> Parsed<Statement> {
     words::expect(parser, &["DROP"])?;
     if words::take(parser, &["DATABASE"]) || words::take(parser, &["SCHEMA"]) {
         let if_exists = words::if_exists(parser);
-        let name = parser.parse_identifier()?;
+        let name = words::database(parser)?;
         let cascade = words::take(parser, &["CASCADE"]);
         if !cascade {
             words::take(parser, &["RESTRICT"]);

@@ -11,7 +11,7 @@ pub(super) fn use_database(parser: &mut Parser) -> Parsed<Statement> {
     if matches!(parser.peek_nth_token_ref(1).token, Token::Word(_)) {
         let _ = words::take(parser, &["DATABASE"]) || words::take(parser, &["SCHEMA"]);
     }
-    Ok(Statement::Use(parser.parse_identifier()?))
+    Ok(Statement::Use(words::database(parser)?))
 }
 
 /// `SET`, `SET name`, `SET name = value`, `SET name TO value`. The value is the text up to the end, as in Hive; quotes around all of

@@ -14,9 +14,17 @@ pub(super) fn show(parser: &mut Parser) -> Parsed<Statement> {
         return Ok(Statement::Show(Show::CreateTable(parser.parse_object_name(false)?)));
     }
     let show = match what.as_deref() {
+        Some("CATALOGS") => {
+            parser.next_token();
+            Show::Catalogs { like: like(parser)? }
+        }
         Some("DATABASES" | "SCHEMAS") => {
             parser.next_token();
-            Show::Databases { like: like(parser)? }
+            let catalog = match words::take(parser, &["IN"]) || words::take(parser, &["FROM"]) {
+                true => Some(parser.parse_identifier()?),
+                false => None,
+            };
+            Show::Databases { catalog, like: like(parser)? }
         }
         Some("TABLES") => {
             parser.next_token();
@@ -50,7 +58,7 @@ pub(super) fn show(parser: &mut Parser) -> Parsed<Statement> {
         Some("CREATE") | None => {
             return words::unexpected(
                 parser,
-                "TABLES, DATABASES, VIEWS, COLUMNS, CREATE TABLE, FUNCTIONS, VARIABLES, ALL or a setting",
+                "TABLES, DATABASES, CATALOGS, VIEWS, COLUMNS, CREATE TABLE, FUNCTIONS, VARIABLES, ALL or a setting",
             );
         }
         Some(_) => Show::Settings { prefix: Some(words::key(parser)?) },
@@ -64,15 +72,16 @@ fn columns(parser: &mut Parser) -> Parsed<Show> {
         words::expect(parser, &["FROM"])?;
     }
     let mut table = parser.parse_object_name(false)?;
-    if let Some(database) = in_database(parser)? {
-        table.0.insert(0, sqlparser::ast::ObjectNamePart::Identifier(database));
+    if words::take(parser, &["IN"]) || words::take(parser, &["FROM"]) {
+        let database = parser.parse_object_name(false)?;
+        table.0.splice(0..0, database.0);
     }
     Ok(Show::Columns { table, like: like(parser)? })
 }
 
 fn in_database(parser: &mut Parser) -> Parsed<Option<Ident>> {
     if words::take(parser, &["IN"]) || words::take(parser, &["FROM"]) {
-        return parser.parse_identifier().map(Some);
+        return words::database(parser).map(Some);
     }
     Ok(None)
 }

@@ -55,6 +55,22 @@ pub(super) fn if_exists(parser: &mut Parser) -> bool {
     take(parser, &["IF", "EXISTS"])
 }
 
+/// The name of a database, `sales`, or of one in another catalog, `hive.sales`: then as one name, with both parts as they
+/// are meant.
+pub(super) fn database(parser: &mut Parser) -> Parsed<Ident> {
+    let first = parser.parse_identifier()?;
+    if !parser.consume_token(&Token::Period) {
+        return Ok(first);
+    }
+    let second = parser.parse_identifier()?;
+    let meant = |ident: &Ident| match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
+    };
+    let name = format!("{}.{}", meant(&first), meant(&second));
+    Ok(Ident::with_quote_and_span('"', Span::new(first.span.start, second.span.end), name))
+}
+
 /// `'text'`, with its place.
 pub(super) fn string(parser: &mut Parser) -> Parsed<(String, Span)> {
     let span = parser.peek_token_ref().span;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Candidate, Completion, files, named, plain};
+use super::{Candidate, Completion, files, named, plain, with_dot};
+use crate::catalog::model::beside;
 use crate::cli::meta::{self, COMMANDS, Completes, OPTIONS};
 use crate::cli::shell::names::Names;
 
@@ -35,7 +36,7 @@ pub(super) fn complete(typed: &str, names: &Names, base: &Path) -> Option<Comple
                 .map_or_else(Vec::new, |option| words_of(word, option.values)),
             _ => Vec::new(),
         },
-        Completes::Databases => named(word, names.at_hand().databases.iter()),
+        Completes::Databases => named(word, names.databases_here().iter()),
         Completes::Functions => {
             let at_hand = names.at_hand();
             let typed = word.to_lowercase();
@@ -88,16 +89,21 @@ fn words_of(typed: &str, words: &[&str]) -> Vec<Candidate> {
 
 fn relations(start: usize, word: &str, names: &Names) -> Completion {
     match word.rsplit_once('.') {
-        Some((database, typed)) => {
-            let found = named(typed, names.relations(&database.to_lowercase()).iter());
-            (start + database.len() + 1, found)
+        Some((qualifier, typed)) => {
+            let at_hand = names.at_hand();
+            let lower = qualifier.to_lowercase();
+            let found = match lower.split_once('.') {
+                Some(_) => named(typed, names.relations(&lower).iter()),
+                None if at_hand.catalogs.contains(&lower) => with_dot(typed, names.databases(&lower).iter()),
+                None => named(typed, names.relations(&beside(&at_hand.database, &lower)).iter()),
+            };
+            (start + qualifier.len() + 1, found)
         }
         None => {
             let at_hand = names.at_hand();
             let mut found = named(word, names.relations(&at_hand.database).iter());
             if !word.is_empty() {
-                let databases = named(word, at_hand.databases.iter());
-                found.extend(databases.into_iter().map(|database| plain(&format!("{}.", database.replacement))));
+                found.extend(with_dot(word, names.databases_here().iter().chain(&at_hand.catalogs)));
             }
             (start, found)
         }

@@ -15,7 +15,7 @@ use sqlparser::tokenizer::Token;
 use self::scope::{Lexeme, common_tables, lexemes, sources};
 use super::keywords::{CREATED, DROPPED, EXPLAINED, KEYWORDS, SHOWN, STATEMENTS, TYPES};
 use super::names::Names;
-use crate::catalog::model::TableName;
+use crate::catalog::model::{TableName, beside, in_catalog};
 use crate::names::quote_identifier;
 use crate::sql::source::Source;
 use crate::sql::splitter::{Piece, PieceKind, split};
@@ -185,21 +185,31 @@ impl<'a> Statement<'a> {
         (start, candidates)
     }
 
-    /// Behind `o.`, `sales.` or `sales.orders.`.
+    /// Behind `o.`, `sales.`, `sales.orders.` or `hive.sales.`.
     fn qualified(&self, typed: &str, wanted: &Wanted, qualifiers: &[String]) -> Vec<Candidate> {
         let relations = |database: &str| named(typed, self.names.relations(database).iter());
         let columns = |table: &TableName| named(typed, self.names.columns(table).iter());
+        let current = self.at_hand.database.as_str();
+        let is_catalog = |name: &String| self.at_hand.catalogs.contains(name);
         match (wanted, qualifiers) {
-            (Wanted::Relations, [database] | [_, database]) => relations(database),
+            (Wanted::Databases, [catalog]) => named(typed, self.names.databases(catalog).iter()),
+            (Wanted::Relations, [catalog]) if is_catalog(catalog) => {
+                with_dot(typed, self.names.databases(catalog).iter())
+            }
+            (Wanted::Relations, [database]) => relations(&beside(current, database)),
+            (Wanted::Relations, [catalog, database]) => relations(&in_catalog(catalog, database)),
             (_, [qualifier]) => {
                 let sources = sources(&self.all, &self.at_hand.database);
                 match sources.iter().find(|source| source.alias == *qualifier || source.table.name == *qualifier) {
                     Some(source) => columns(&source.table),
-                    None if self.at_hand.databases.contains(qualifier) => relations(qualifier),
+                    None if self.names.databases_here().contains(qualifier) => relations(&beside(current, qualifier)),
                     None => columns(&TableName::new(self.at_hand.database.as_str(), qualifier.as_str())),
                 }
             }
-            (_, [.., database, table]) => columns(&TableName::new(database.as_str(), table.as_str())),
+            (_, [database, table]) => columns(&TableName::new(beside(current, database), table.as_str())),
+            (_, [.., catalog, database, table]) => {
+                columns(&TableName::new(in_catalog(catalog, database), table.as_str()))
+            }
             _ => Vec::new(),
         }
     }
@@ -208,7 +218,11 @@ impl<'a> Statement<'a> {
         match wanted {
             Wanted::Nothing => Vec::new(),
             Wanted::Words(words) => spelled(typed, words),
-            Wanted::Databases => named(typed, self.at_hand.databases.iter()),
+            Wanted::Databases => {
+                let mut found = named(typed, self.names.databases_here().iter());
+                found.extend(with_dot(typed, self.at_hand.catalogs.iter()));
+                found
+            }
             Wanted::Settings(words) => {
                 let mut found = spelled(typed, words);
                 let typed = typed.to_lowercase();
@@ -232,8 +246,7 @@ impl<'a> Statement<'a> {
     }
 
     fn databases_with_dot(&self, typed: &str) -> Vec<Candidate> {
-        let databases = self.at_hand.databases.iter();
-        named(typed, databases).into_iter().map(|found| plain(&format!("{}.", found.replacement))).collect()
+        with_dot(typed, self.names.databases_here().iter().chain(&self.at_hand.catalogs))
     }
 
     fn expression(&self, typed: &str) -> Vec<Candidate> {
@@ -378,6 +391,11 @@ fn plain(text: &str) -> Candidate {
 fn named<'n>(typed: &str, names: impl Iterator<Item = &'n String>) -> Vec<Candidate> {
     let typed = typed.to_lowercase();
     names.filter(|name| name.to_lowercase().starts_with(&typed)).map(|name| plain(&quote_identifier(name))).collect()
+}
+
+/// The names of what has names in it.
+fn with_dot<'n>(typed: &str, names: impl Iterator<Item = &'n String>) -> Vec<Candidate> {
+    named(typed, names).into_iter().map(|found| plain(&format!("{}.", found.replacement))).collect()
 }
 
 /// The words that begin with what was typed, in the case of its letters, with a blank behind.

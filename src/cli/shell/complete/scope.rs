@@ -8,7 +8,7 @@ use std::ops::Range;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::super::keywords::is_keyword;
-use crate::catalog::model::TableName;
+use crate::catalog::model::{TableName, beside, in_catalog};
 use crate::sql::dialect::Dialect;
 use crate::sql::splitter::token_ranges;
 
@@ -100,7 +100,7 @@ pub(super) fn sources(lexemes: &[Lexeme], database: &str) -> Vec<Source> {
     sources
 }
 
-/// `[database.]table [[AS] alias]`, and where it ends.
+/// `[[catalog.]database.]table [[AS] alias]`, and where it ends.
 fn source(lexemes: &[Lexeme], start: usize, database: &str) -> Option<(Source, usize)> {
     let mut parts = vec![lexemes.get(start)?.name()?];
     let mut next = start + 1;
@@ -115,7 +115,8 @@ fn source(lexemes: &[Lexeme], start: usize, database: &str) -> Option<(Source, u
         return None;
     }
     let table = match parts.as_slice() {
-        [.., database, table] => TableName::new(database.as_str(), table.as_str()),
+        [beside_it, table] => TableName::new(beside(database, beside_it), table.as_str()),
+        [.., catalog, database, table] => TableName::new(in_catalog(catalog, database), table.as_str()),
         [table] => TableName::new(database, table.as_str()),
         [] => return None,
     };

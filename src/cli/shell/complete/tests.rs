@@ -198,3 +198,35 @@ fn what_is_known_is_offered_at_once() {
     }
     assert!(start.elapsed().as_millis() < 500, "{:?} for ten", start.elapsed());
 }
+
+#[test]
+fn another_catalog_is_asked_when_its_names_are_wanted() {
+    let metastore = crate::catalog::hive::testing::with_sales();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = SessionOptions { hive: Some(metastore.options.clone()), ..Default::default() };
+    let session = Arc::new(runtime.block_on(Session::open(options)).unwrap());
+    let names = Names::new(Arc::clone(&session), runtime.handle().clone());
+    runtime.block_on(names.refresh());
+    assert_eq!(metastore.connections.load(std::sync::atomic::Ordering::SeqCst), 0);
+    let shell = Shell { runtime, names };
+    // It may take longer than Tab waits.
+    let words = |text: &str| {
+        let start = Instant::now();
+        loop {
+            let words = shell.words(text);
+            if !words.is_empty() || start.elapsed().as_secs() > 20 {
+                return words;
+            }
+        }
+    };
+    assert_eq!(words("select * from hi|"), ["hive."]);
+    assert_eq!(words("select * from hive.|"), ["default.", "sales."]);
+    assert_eq!(words("select * from hive.sales.o|"), ["orders"]);
+    assert_eq!(words("select o.| from hive.sales.orders o"), ["o_key", "o_price"]);
+    assert_eq!(words("use hive.s|"), ["sales"]);
+    assert_eq!(words("\\d hive.sales.c|"), ["customers"]);
+    shell.runtime.block_on(session.query("use hive.sales")).unwrap();
+    shell.runtime.block_on(shell.names.refresh());
+    assert_eq!(words("select * from ord|"), ["orders"]);
+    assert_eq!(words("select * from sal|"), ["sales."]);
+}
