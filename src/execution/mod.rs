@@ -2,6 +2,7 @@
 
 mod local;
 pub mod memory;
+mod physical;
 pub(crate) mod planning;
 pub mod progress;
 mod shared;
@@ -18,7 +19,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
 
 pub use local::LocalExecutor;
-pub use shared::{ShowSharedSubplans, with_shared_subplans};
+pub use physical::with_physical_planner;
+pub use shared::ShowSharedSubplans;
 
 use crate::error::Result;
 

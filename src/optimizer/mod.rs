@@ -62,8 +62,8 @@ pub fn rule_names() -> Vec<String> {
             names.extend(prune::all().iter().map(|rule| rule.name().to_string()));
         }
     }
-    // Not a rule of the optimizer: it wants the plan that all rules have done with.
-    names.push(shared_subplans::NAME.to_string());
+    // No rules of the optimizer: they want the plan that all rules have done with.
+    names.extend([order::sides::NAME, shared_subplans::NAME].map(str::to_string));
     names
 }
 

@@ -20,7 +20,7 @@ use super::{Rows, Session};
 use crate::catalog::model::TableName;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
-use crate::execution::with_shared_subplans;
+use crate::execution::with_physical_planner;
 use crate::explain::findings::{QueryText, TableFiles};
 use crate::explain::mentions::Mentions;
 use crate::explain::optimize::{optimize, scans};
@@ -148,7 +148,7 @@ impl Session {
         source: &Arc<Source>,
         mut take: impl FnMut(&RecordBatch) -> std::result::Result<(), ArrowError>,
     ) -> Result<()> {
-        let state = with_shared_subplans(SessionStateBuilder::new_from_existing(planned.state.clone()), disabled)
+        let state = with_physical_planner(SessionStateBuilder::new_from_existing(planned.state.clone()), disabled)
             .with_optimizer_rules(rules_with_prune(disabled, SharedTrace::default()))
             .build();
         let mut execution = self.start(Planned { plan: planned.plan.clone(), state, names: Vec::new() }).await?;

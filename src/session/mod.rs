@@ -45,7 +45,7 @@ use crate::catalog::sqlite::SqliteMetastore;
 use crate::catalog::{CATALOG, Catalogs, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
-use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_shared_subplans};
+use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_physical_planner};
 use crate::optimizer::trace::SharedTrace;
 use crate::sql::dialect::Dialect;
 use crate::sql::parser;
@@ -182,7 +182,7 @@ impl Session {
             runtime = runtime.with_temp_file_path(folder);
         }
         let trace = SharedTrace::default();
-        let builder = with_shared_subplans(SessionStateBuilder::new(), &Default::default());
+        let builder = with_physical_planner(SessionStateBuilder::new(), &Default::default());
         let mut state = builder
             .with_config(config(options.threads))
             .with_runtime_env(runtime.build_arc()?)

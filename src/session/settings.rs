@@ -10,7 +10,7 @@ use datafusion::logical_expr::{LogicalPlan, ResetVariable, SetVariable, Statemen
 use super::Session;
 use crate::error::{Error, Result};
 use crate::execution::memory::TrackedPool;
-use crate::execution::with_shared_subplans;
+use crate::execution::with_physical_planner;
 use crate::names::nearest;
 use crate::sql::dialect::Dialect;
 
@@ -214,7 +214,7 @@ impl Session {
         self.change_own_settings(|own| own.disabled_rules = names.clone());
         let disabled = names.into_iter().collect();
         self.rebuild(|builder| {
-            with_shared_subplans(builder, &disabled)
+            with_physical_planner(builder, &disabled)
                 .with_optimizer_rules(crate::optimizer::rules_with_prune(&disabled, std::sync::Arc::clone(&self.trace)))
         });
         Ok(())

@@ -1,8 +1,8 @@
 //! How many distinct values a Parquet column has, as its dictionaries tell.
 //!
 //! A column chunk that is encoded by a dictionary throughout has each value once in its dictionary page, which stands in front of the
-//! data and is small. One row group of a file is a sample: where few of its values are different, the others are taken to have the
-//! same ones, else to have more in proportion. An estimate for join ordering, and never a fact.
+//! data and is small. One row group of a file is a sample: where it has few values, the other row groups are taken to have the same ones,
+//! else to have others, as keys do that come in the order in which they were made. An estimate for join ordering, and never a fact.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 /// A larger dictionary is not read: its column has many values, which is what is assumed of a column of which nothing is known.
 const LARGEST_DICTIONARY: u64 = 128 * 1024;
-/// Up to this part of the sample's rows, its values are taken for all that there are.
-const FEW: f64 = 0.1;
+/// So many values, in a sample of ten times as many rows, are taken for all that there are.
+const FEW: u64 = 1000;
 
 /// The distinct values of each column of `schema`, in a table of `rows` rows of which this file is one; `None`: not known.
 pub(crate) async fn of_parquet(
@@ -63,7 +63,7 @@ fn is_dictionary_only(column: &ColumnChunkMetaData) -> bool {
 
 /// The values in a table of `rows` rows, if a sample of `sampled` rows has `values`.
 fn in_all(values: u64, sampled: u64, rows: u64) -> u64 {
-    if values as f64 <= FEW * sampled as f64 {
+    if values <= FEW && values <= sampled / 10 {
         return values;
     }
     let all = values as f64 * rows as f64 / sampled.max(1) as f64;
@@ -149,6 +149,7 @@ mod tests {
         assert_eq!(in_all(7, 1000, 1_000_000), 7);
         assert_eq!(in_all(100, 1000, 1_000_000), 100);
         assert_eq!(in_all(500, 1000, 10_000), 5000);
+        assert_eq!(in_all(10_000, 150_000, 3_000_000), 200_000);
         assert_eq!(in_all(1000, 1000, 1000), 1000);
     }
 }

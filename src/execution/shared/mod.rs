@@ -1,12 +1,11 @@
 //! Subplans that are computed once and read several times.
 //!
-//! [`QueryPlanner`] is where the optimized plan becomes a physical one. It takes repeated subplans out
-//! ([`crate::optimizer::shared_subplans`]), plans each on its own, and puts a [`SharedExec`] in each place that reads it.
+//! They are taken out of the plan by [`crate::optimizer::shared_subplans`]. [`SharedPlanner`] plans each on its own, and puts a
+//! [`SharedExec`] in each place that reads it.
 
 mod exec;
 mod spool;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,54 +13,25 @@ use datafusion::catalog::Session;
 use datafusion::common::exec_err;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::context::QueryPlanner as PlanQuery;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use tokio::sync::OnceCell;
 
 pub use exec::SharedExec;
 use exec::SharedSource;
 
-use crate::optimizer::shared_subplans::{self, SharedPlan, SharedSubplan, share};
-
-/// A builder of session states in which repeated subplans are shared, unless that is in `disabled`.
-pub fn with_shared_subplans(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
-    builder.with_query_planner(Arc::new(QueryPlanner { shares: !disabled.contains(shared_subplans::NAME) }))
-}
-
-/// Makes physical plans of optimized ones.
-#[derive(Debug)]
-struct QueryPlanner {
-    shares: bool,
-}
-
-#[async_trait]
-impl PlanQuery for QueryPlanner {
-    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let shared = if self.shares { share(plan)? } else { None };
-        match shared {
-            None => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
-            Some(SharedPlan { plan, subplans }) => {
-                let planner = SharedPlanner::new(subplans);
-                DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(planner)])
-                    .create_physical_plan(&plan, session)
-                    .await
-            }
-        }
-    }
-}
+use crate::optimizer::shared_subplans::SharedSubplan;
 
 /// Plans the shared subplans of one statement, each when it is first read.
-struct SharedPlanner {
+pub(super) struct SharedPlanner {
     subplans: Vec<(LogicalPlan, OnceCell<Arc<SharedSource>>)>,
 }
 
 impl SharedPlanner {
-    fn new(subplans: Vec<LogicalPlan>) -> Self {
+    pub(super) fn new(subplans: Vec<LogicalPlan>) -> Self {
         SharedPlanner { subplans: subplans.into_iter().map(|plan| (plan, OnceCell::new())).collect() }
     }
 }

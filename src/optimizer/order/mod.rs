@@ -20,6 +20,7 @@ mod enumerate;
 mod graph;
 mod rebuild;
 mod selectivity;
+pub mod sides;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::optimizer::testing::Lab;
@@ -135,4 +136,45 @@ fn an_order_that_is_best_stays() {
     let once = star().pruned(sql);
     let again = super::Walk { arbitrary: None }.ordered(once.clone()).unwrap();
     assert!(!again.transformed, "{once}\n{}", again.data);
+}
+
+/// The names of the tables on the left of the plan's joins, and the joins' kinds.
+fn builds(sql: &str) -> Vec<String> {
+    let plan = super::sides::oriented(&star().pruned(sql)).unwrap().unwrap();
+    let mut found = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(join) = node {
+            found.push(format!("{}: {}", join.join_type, order(&join.left).join(", ")));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn the_smaller_side_comes_first() {
+    assert_eq!(builds("SELECT d.price, r.amount FROM detail d JOIN refund r ON d.sale = r.sale"), ["Inner: refund"]);
+    assert_eq!(builds("SELECT d.price, r.amount FROM refund r JOIN detail d ON d.sale = r.sale"), ["Inner: refund"]);
+    assert_eq!(
+        builds("SELECT d.price, r.amount FROM detail d LEFT JOIN refund r ON d.sale = r.sale"),
+        ["Right: refund"]
+    );
+    let semi = "SELECT d.price FROM detail d WHERE d.sale IN (SELECT sale FROM refund)";
+    assert_eq!(builds(semi), ["RightSemi: refund"]);
+    let anti = "SELECT d.price FROM detail d WHERE NOT EXISTS (SELECT 1 FROM refund r WHERE r.sale = d.sale)";
+    assert_eq!(builds(anti), ["RightAnti: refund"]);
+}
+
+#[test]
+fn not_in_keeps_its_sides() {
+    let sql = "SELECT d.price FROM detail d WHERE d.sale NOT IN (SELECT nullif(sale, 3) FROM refund)";
+    assert_eq!(builds(sql), ["LeftAnti: detail"]);
+}
+
+#[test]
+fn columns_stay_in_their_order() {
+    let sql = "SELECT * FROM detail d JOIN refund r ON d.sale = r.sale";
+    let plan = star().pruned(sql);
+    assert_eq!(super::sides::oriented(&plan).unwrap().unwrap().schema().columns(), plan.schema().columns());
 }
