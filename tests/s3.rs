@@ -190,6 +190,7 @@ async fn inserts_append_and_copies_write() {
         format: Some(FileFormat::Parquet),
         columns: Some(Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]))),
         partition_columns: Some(vec![Field::new("p", DataType::Utf8View, true)]),
+        former_names: Default::default(),
         ..TableSpec::of(Location::parse("s3://lake/new/table", Path::new("/")).unwrap())
     };
     for _ in 0..2 {

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
-use super::model::{Constraint, Database, Partition, Relation, RelationEntry, TableName, split_database};
+use super::model::{
+    Constraint, Database, Partition, Relation, RelationEntry, TableName, TableStatistics, split_database,
+};
+use super::statistics::PartitionStatistics;
 use super::{CATALOG, IfExists, Metastore, TableChange};
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -159,6 +162,24 @@ impl Metastore for Catalogs {
 
     async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
         self.of(&table.database).delete_evidence(table, constraint).await
+    }
+
+    async fn partition_statistics(&self, table: &TableName) -> Result<Vec<PartitionStatistics>> {
+        self.of(&table.database).partition_statistics(table).await
+    }
+
+    async fn analyzed_files(&self, table: &TableName) -> Result<Vec<FileFingerprint>> {
+        self.of(&table.database).analyzed_files(table).await
+    }
+
+    async fn store_statistics(
+        &self,
+        table: &TableName,
+        whole: &TableStatistics,
+        folders: &[PartitionStatistics],
+        gone: &[String],
+    ) -> Result<()> {
+        self.of(&table.database).store_statistics(table, whole, folders, gone).await
     }
 }
 

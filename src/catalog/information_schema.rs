@@ -3,13 +3,15 @@
 //! DataFusion brings one, and what it says of functions and settings is taken from it. `schemata`, `tables`, `views` and
 //! `columns` are our own, because DataFusion's `schemata` leaves `information_schema` out and its others open every table to say anything about one: a file that is gone would take the
 //! columns of all other tables with it. Theirs also list tables among the views, count columns from 0 and name types
-//! as Arrow does. `table_constraints`, `key_column_usage` and `referential_constraints` it does not have.
+//! as Arrow does. `table_constraints`, `key_column_usage` and `referential_constraints` it does not have, nor
+//! `table_statistics` and `column_statistics`, which are no standard's.
 //!
 //! Rows are made when a query runs. Columns keep DataFusion's names and types where it has them: its SHOW statements
 //! are queries on them.
 
 mod constraints;
 mod relations;
+mod statistics;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -59,10 +61,12 @@ enum Own {
     TableConstraints,
     KeyColumnUsage,
     ReferentialConstraints,
+    TableStatistics,
+    ColumnStatistics,
 }
 
 impl Own {
-    const ALL: [Own; 7] = [
+    const ALL: [Own; 9] = [
         Own::Schemata,
         Own::Tables,
         Own::Views,
@@ -70,6 +74,8 @@ impl Own {
         Own::TableConstraints,
         Own::KeyColumnUsage,
         Own::ReferentialConstraints,
+        Own::TableStatistics,
+        Own::ColumnStatistics,
     ];
 
     fn name(self) -> &'static str {
@@ -81,6 +87,8 @@ impl Own {
             Own::TableConstraints => "table_constraints",
             Own::KeyColumnUsage => "key_column_usage",
             Own::ReferentialConstraints => "referential_constraints",
+            Own::TableStatistics => "table_statistics",
+            Own::ColumnStatistics => "column_statistics",
         }
     }
 
@@ -93,6 +101,8 @@ impl Own {
             Own::TableConstraints => constraints::TABLE_CONSTRAINTS,
             Own::KeyColumnUsage => constraints::KEY_COLUMN_USAGE,
             Own::ReferentialConstraints => constraints::REFERENTIAL_CONSTRAINTS,
+            Own::TableStatistics => statistics::TABLE_STATISTICS,
+            Own::ColumnStatistics => statistics::COLUMN_STATISTICS,
         }
     }
 
@@ -105,6 +115,8 @@ impl Own {
             Own::TableConstraints => constraints::table_constraints(sources).await,
             Own::KeyColumnUsage => constraints::key_column_usage(sources).await,
             Own::ReferentialConstraints => constraints::referential_constraints(sources).await,
+            Own::TableStatistics => statistics::table_statistics(sources).await,
+            Own::ColumnStatistics => statistics::column_statistics(sources).await,
         }
     }
 

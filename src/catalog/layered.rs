@@ -10,7 +10,8 @@ use async_trait::async_trait;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::memory::MemoryMetastore;
-use super::model::{Constraint, Database, Partition, Relation, TableName};
+use super::model::{Constraint, Database, Partition, Relation, TableName, TableStatistics};
+use super::statistics::PartitionStatistics;
 use super::{IfExists, Metastore, TableChange};
 use crate::error::Result;
 
@@ -113,5 +114,23 @@ impl Metastore for LayeredMetastore {
 
     async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
         self.layer_of(table).await?.delete_evidence(table, constraint).await
+    }
+
+    async fn partition_statistics(&self, table: &TableName) -> Result<Vec<PartitionStatistics>> {
+        self.layer_of(table).await?.partition_statistics(table).await
+    }
+
+    async fn analyzed_files(&self, table: &TableName) -> Result<Vec<FileFingerprint>> {
+        self.layer_of(table).await?.analyzed_files(table).await
+    }
+
+    async fn store_statistics(
+        &self,
+        table: &TableName,
+        whole: &TableStatistics,
+        folders: &[PartitionStatistics],
+        gone: &[String],
+    ) -> Result<()> {
+        self.layer_of(table).await?.store_statistics(table, whole, folders, gone).await
     }
 }

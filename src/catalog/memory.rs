@@ -6,7 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
-use super::model::{Constraint, ConstraintKind, DEFAULT_DATABASE, Database, Relation, Table, TableName};
+use super::model::{
+    Constraint, ConstraintKind, DEFAULT_DATABASE, Database, Relation, Table, TableName, TableStatistics,
+};
+use super::statistics::{self, PartitionStatistics};
 use super::{IfExists, Metastore, TableChange, rules, unknown_database, unknown_relation};
 use crate::error::Result;
 
@@ -17,12 +20,14 @@ pub struct MemoryMetastore {
 }
 
 /// Both in the order of their names, tables by database first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     databases: BTreeMap<String, Database>,
     relations: BTreeMap<TableName, Relation>,
     /// By table.
     evidence: BTreeMap<TableName, Vec<Kept>>,
+    /// By table and folder.
+    statistics: BTreeMap<TableName, BTreeMap<String, PartitionStatistics>>,
 }
 
 /// Evidence with the files that it was found on.
@@ -42,9 +47,7 @@ impl MemoryMetastore {
     /// A catalog with the empty database `default`.
     pub fn new() -> Self {
         let databases = BTreeMap::from([(DEFAULT_DATABASE.to_owned(), Database::new(DEFAULT_DATABASE))]);
-        MemoryMetastore {
-            state: Mutex::new(State { databases, relations: BTreeMap::new(), evidence: BTreeMap::new() }),
-        }
+        MemoryMetastore { state: Mutex::new(State { databases, ..State::default() }) }
     }
 
     /// A catalog with a database of any name, such as another program's has.
@@ -55,13 +58,13 @@ impl MemoryMetastore {
         store
     }
 
-    /// A copy of another catalog as it is now, without its evidence, to try changes on.
+    /// A copy of another catalog as it is now, without its evidence and the statistics of folders, to try changes on.
     ///
     /// # Errors
     ///
     /// Those of reading the other one.
     pub async fn copy_of(other: &dyn Metastore) -> Result<Self> {
-        let mut state = State { databases: BTreeMap::new(), relations: BTreeMap::new(), evidence: BTreeMap::new() };
+        let mut state = State::default();
         for database in other.databases().await? {
             for relation in other.relations(&database.name).await? {
                 state.relations.insert(relation.name().clone(), relation);
@@ -84,6 +87,7 @@ impl State {
 
     fn remove(&mut self, name: &TableName) -> Option<Relation> {
         self.evidence.remove(name);
+        self.statistics.remove(name);
         self.relations.remove(name)
     }
 
@@ -176,7 +180,7 @@ impl Metastore for MemoryMetastore {
                     IfExists::Replace => rules::check_replacement(existing, relation)?,
                 }
             }
-            state.evidence.remove(name);
+            state.remove(name);
             state.relations.insert(name.clone(), relation.clone());
             Ok(Some(true))
         };
@@ -209,6 +213,9 @@ impl Metastore for MemoryMetastore {
             }
             if let Some(evidence) = state.evidence.remove(from) {
                 state.evidence.insert(to.clone(), evidence);
+            }
+            if let Some(statistics) = state.statistics.remove(from) {
+                state.statistics.insert(to.clone(), statistics);
             }
             if let Some(mut relation) = state.relations.remove(from) {
                 match &mut relation {
@@ -295,6 +302,39 @@ impl Metastore for MemoryMetastore {
     async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()> {
         self.state().forget(table, |other| other != constraint);
         Ok(())
+    }
+
+    async fn partition_statistics(&self, table: &TableName) -> Result<Vec<PartitionStatistics>> {
+        Ok(self.state().statistics.get(table).into_iter().flat_map(BTreeMap::values).cloned().collect())
+    }
+
+    async fn analyzed_files(&self, table: &TableName) -> Result<Vec<FileFingerprint>> {
+        Ok(statistics::files_of(self.partition_statistics(table).await?))
+    }
+
+    async fn store_statistics(
+        &self,
+        table: &TableName,
+        whole: &TableStatistics,
+        folders: &[PartitionStatistics],
+        gone: &[String],
+    ) -> Result<()> {
+        let stored = || {
+            let mut state = self.state();
+            match state.relations.get_mut(table) {
+                None => return Ok(None),
+                Some(Relation::View(_)) => return Err(rules::not_a_table(table)),
+                Some(Relation::Table(found)) => found.statistics = Some(whole.clone()),
+            }
+            let of_table = state.statistics.entry(table.clone()).or_default();
+            of_table.retain(|folder, _| !gone.contains(folder));
+            of_table.extend(folders.iter().map(|statistics| (statistics.folder.clone(), statistics.clone())));
+            Ok(Some(()))
+        };
+        match stored()? {
+            Some(()) => Ok(()),
+            None => Err(unknown_relation(self, table).await),
+        }
     }
 }
 

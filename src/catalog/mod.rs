@@ -13,6 +13,7 @@ pub mod provider;
 mod rules;
 pub mod show_create;
 pub mod sqlite;
+pub mod statistics;
 #[cfg(test)]
 mod suite;
 
@@ -23,7 +24,10 @@ use async_trait::async_trait;
 use crate::error::{Error, Result};
 use crate::names::nearest;
 use evidence::{Evidence, FileFingerprint, FileSet};
-use model::{Constraint, Database, Partition, Relation, RelationEntry, Table, TableName, split_database};
+use model::{
+    Constraint, Database, Partition, Relation, RelationEntry, Table, TableName, TableStatistics, split_database,
+};
+use statistics::PartitionStatistics;
 
 pub use catalogs::Catalogs;
 pub use memory::MemoryMetastore;
@@ -122,6 +126,29 @@ pub trait Metastore: Send + Sync + Debug {
 
     /// Forgets the evidence on a constraint, if there is any.
     async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()>;
+
+    /// What ANALYZE found in each folder of a table, by folder; nothing for an unknown table. It goes with its table: when
+    /// that is dropped or replaced. What is known of the table as a whole is [`Table::statistics`].
+    async fn partition_statistics(&self, _table: &TableName) -> Result<Vec<PartitionStatistics>> {
+        Ok(Vec::new())
+    }
+
+    /// The files that ANALYZE looked at, in the order of their paths.
+    async fn analyzed_files(&self, _table: &TableName) -> Result<Vec<FileFingerprint>> {
+        Ok(Vec::new())
+    }
+
+    /// Stores what ANALYZE found: of the table as a whole, and of the folders that it looked at, in the place of what was
+    /// known of them. Folders in `gone` are forgotten.
+    async fn store_statistics(
+        &self,
+        table: &TableName,
+        _whole: &TableStatistics,
+        _folders: &[PartitionStatistics],
+        _gone: &[String],
+    ) -> Result<()> {
+        Err(Error::statement(format!("the statistics of {table} cannot be kept: its catalog is another program's")))
+    }
 }
 
 /// The error for a database that is not there, with the nearest name that is.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 
@@ -243,6 +244,8 @@ pub struct Table {
     pub options: BTreeMap<String, String>,
     /// TBLPROPERTIES.
     pub properties: BTreeMap<String, String>,
+    /// CLUSTERED BY: said of the files by whoever declared the table.
+    pub buckets: Option<Buckets>,
     pub comment: Option<String>,
     pub constraints: Vec<Constraint>,
     pub statistics: Option<TableStatistics>,
@@ -260,11 +263,28 @@ impl Table {
             partition_columns: None,
             options: BTreeMap::new(),
             properties: BTreeMap::new(),
+            buckets: None,
             comment: None,
             constraints: Vec::new(),
             statistics: None,
         }
     }
+}
+
+/// How another program divides the rows of each partition among files. Files that are written here are not divided so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buckets {
+    /// Rows that are equal in these are in the same bucket.
+    pub columns: Vec<String>,
+    pub sorted_by: Vec<BucketSort>,
+    pub count: u64,
+}
+
+/// What the rows of a bucket are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketSort {
+    pub column: String,
+    pub descending: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -334,21 +354,38 @@ impl ConstraintKind {
     }
 }
 
-/// What is known of a table's size and columns, from ANALYZE or from reading the files once.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What is known of a table's size and columns, from ANALYZE or from another catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableStatistics {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
+    pub files: Option<u64>,
     pub columns: BTreeMap<String, ColumnStatistics>,
+    /// What they were taken from; `None`: another catalog gave them, which does not say.
+    pub basis: Option<StatisticsBasis>,
+}
+
+/// What statistics were taken from. Of other files they say nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatisticsBasis {
+    /// That of the list of files.
+    pub digest: String,
+    /// How the files were read.
+    pub subject: String,
+    /// To the microsecond.
+    pub analyzed_at: DateTime<Utc>,
 }
 
 /// Minimum and maximum are texts that a CAST to the column's type reads back.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnStatistics {
     pub nulls: Option<u64>,
+    /// About how many different values there are.
     pub distinct: Option<u64>,
     pub min: Option<String>,
     pub max: Option<String>,
+    /// The type that the column had, as SQL text. In another type they say nothing.
+    pub data_type: Option<String>,
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ pub trait RelationResolver: Send + Sync + Debug {
     async fn standings(&self, _table: &Table) -> Result<Vec<Standing>> {
         Ok(Vec::new())
     }
+
+    /// Why a table's statistics are not those of its files as they are now: `part-3.parquet was added since it was analyzed`.
+    /// `None`: they are, or this one cannot tell.
+    async fn statistics_differ(&self, _table: &Table) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 /// The columns that a table has now, those from folder names last: the declared ones, or what its files have.

@@ -20,7 +20,9 @@
 use std::collections::BTreeMap;
 
 use super::CATALOG;
-use super::model::{Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View, split_database};
+use super::model::{
+    BucketSort, Buckets, Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View, split_database,
+};
 use crate::names::{quote_identifier, quote_string};
 use crate::sql::types::to_sql;
 
@@ -69,6 +71,7 @@ fn create_table(table: &Table) -> String {
     let clauses = [
         table.comment.as_ref().map(|comment| format!("COMMENT {}", quote_string(comment))),
         (!partitions.is_empty()).then(|| format!("PARTITIONED BY ({partitions})")),
+        table.buckets.as_ref().map(buckets_clause),
         Some(format!("STORED AS {}", table.format)),
         // Where managed tables lie is the catalog's business.
         (table.kind == TableKind::External).then(|| format!("LOCATION {}", quote_string(&table.location))),
@@ -80,6 +83,16 @@ fn create_table(table: &Table) -> String {
         text += &clause;
     }
     text
+}
+
+fn buckets_clause(buckets: &Buckets) -> String {
+    let sorted: Vec<String> = buckets.sorted_by.iter().map(sort_column).collect();
+    let sorted = if sorted.is_empty() { String::new() } else { format!(" SORTED BY ({})", sorted.join(", ")) };
+    format!("CLUSTERED BY ({}){sorted} INTO {} BUCKETS", names(&buckets.columns), buckets.count)
+}
+
+fn sort_column(sort: &BucketSort) -> String {
+    format!("{}{}", quote_identifier(&sort.column), if sort.descending { " DESC" } else { "" })
 }
 
 /// What stands in the place of a secret.
@@ -161,6 +174,7 @@ mod tests {
         )
         COMMENT ''
         PARTITIONED BY ("Dt" DATE, hour ARROW('Timestamp(s, "+02:00")'))
+        CLUSTERED BY (b, "it's") SORTED BY (b DESC, "it's") INTO 32 BUCKETS
         STORED AS CSV
         LOCATION 's3://bucket/dir with space/*.csv'
         OPTIONS ('delimiter' '|', 'null' '', 'quote' '''')

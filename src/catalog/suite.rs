@@ -11,6 +11,7 @@ use futures::executor::block_on;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::model::*;
+use super::statistics::{ColumnSketch, PartitionStatistics};
 use super::{IfExists, Metastore, RelationResolver};
 use crate::error::{Error, ErrorKind};
 
@@ -47,6 +48,8 @@ macro_rules! metastore_suite {
             evidence_comes_back_as_it_was,
             evidence_goes_with_what_it_is_about,
             evidence_is_stored_only_for_what_was_checked,
+            statistics_come_back_as_they_were,
+            statistics_go_with_their_table,
         );
     };
 }
@@ -70,6 +73,7 @@ pub(super) fn table(table_name: &str) -> Table {
         partition_columns: Some(vec![]),
         options: BTreeMap::new(),
         properties: BTreeMap::new(),
+        buckets: None,
         comment: None,
         constraints: vec![],
         statistics: None,
@@ -129,19 +133,35 @@ impl RelationResolver for EmptyTables {
     }
 }
 
+fn basis(digest: &str) -> StatisticsBasis {
+    StatisticsBasis { digest: digest.into(), subject: "it's".into(), analyzed_at: time() }
+}
+
+fn time() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap()
+}
+
 /// A table with something in every place, and names that need care.
 pub(super) fn full_table() -> Table {
     let references = TableName::new("sales \"x\"", "größe");
     let statistics = TableStatistics {
         rows: Some(3),
         bytes: None,
+        files: Some(2),
         columns: BTreeMap::from([
             (
                 "it's".to_owned(),
-                ColumnStatistics { nulls: Some(0), distinct: Some(3), min: Some("".into()), max: Some("ÿ".into()) },
+                ColumnStatistics {
+                    nulls: Some(0),
+                    distinct: Some(3),
+                    min: Some("".into()),
+                    max: Some("ÿ".into()),
+                    data_type: Some("VARCHAR".into()),
+                },
             ),
             ("b".to_owned(), ColumnStatistics::default()),
         ]),
+        basis: Some(basis("größe")),
     };
     Table {
         name: name("Order \"Lines\" – 注文"),
@@ -162,6 +182,14 @@ pub(super) fn full_table() -> Table {
         ]),
         options: map([("delimiter", "|"), ("null", ""), ("quote", "'")]),
         properties: map([("owner", "größe"), ("", "empty key"), ("it's", "a\0b")]),
+        buckets: Some(Buckets {
+            columns: texts(["b", "it's"]),
+            sorted_by: vec![
+                BucketSort { column: "b".into(), descending: true },
+                BucketSort { column: "it's".into(), descending: false },
+            ],
+            count: 32,
+        }),
         comment: Some("".into()),
         constraints: vec![
             constraint("z comes first", ConstraintKind::PrimaryKey { columns: texts(["it's", "b"]) }),
@@ -519,7 +547,7 @@ fn evidence_on(constraint: &str, files: &[FileSet]) -> Evidence {
     Evidence {
         constraint: constraint.into(),
         subject: "größe \"x\"".into(),
-        checked_at: chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
+        checked_at: time(),
         violations: 3,
         digests: files.iter().map(|files| files.digest().to_owned()).collect(),
     }
@@ -636,6 +664,76 @@ pub(super) async fn evidence_is_stored_only_for_what_was_checked(store: &dyn Met
         None,
     );
     assert_eq!(store.evidence(&table.name).await.unwrap(), []);
+}
+
+fn statistics_of(folder: &str, paths: &[&str], rows: Option<u64>) -> PartitionStatistics {
+    let column = ColumnSketch {
+        data_type: "DECIMAL(12, 2)".into(),
+        nulls: 7,
+        min: None,
+        max: Some("it's".into()),
+        sketch: vec![0, 255, 1],
+    };
+    PartitionStatistics {
+        folder: folder.into(),
+        files: files(paths),
+        subject: "größe".into(),
+        rows,
+        bytes: 5,
+        columns: rows.map(|_| ("it's".to_owned(), column)).into_iter().collect(),
+        analyzed_at: time(),
+    }
+}
+
+pub(super) async fn statistics_come_back_as_they_were(store: &dyn Metastore) {
+    let t = name("t");
+    create(store, table("t")).await;
+    create(store, view("v")).await;
+    let whole = |digest: &str| TableStatistics { rows: Some(1), basis: Some(basis(digest)), ..Default::default() };
+    let one = statistics_of("dt=größe", &["dt=größe/b", "dt=größe/a"], Some(3));
+    let two = statistics_of("", &["c"], None);
+    store.store_statistics(&t, &whole("1"), &[one.clone(), two.clone()], &[]).await.unwrap();
+    assert_eq!(store.partition_statistics(&t).await.unwrap(), [two.clone(), one.clone()]);
+    let paths =
+        async || -> Vec<String> { store.analyzed_files(&t).await.unwrap().into_iter().map(|file| file.path).collect() };
+    assert_eq!(paths().await, ["c", "dt=größe/a", "dt=größe/b"]);
+    let Some(Relation::Table(found)) = store.relation(&t).await.unwrap() else { panic!("the table is gone") };
+    assert_eq!(found.statistics, Some(whole("1")));
+
+    // Those of a folder take the place of older ones, and others stay.
+    let newer = statistics_of("", &["d"], Some(1));
+    store.store_statistics(&t, &whole("2"), &[newer.clone()], &[]).await.unwrap();
+    assert_eq!(store.partition_statistics(&t).await.unwrap(), [newer.clone(), one]);
+    store.store_statistics(&t, &whole("3"), &[], &["dt=größe".into(), "nothing".into()]).await.unwrap();
+    assert_eq!(store.partition_statistics(&t).await.unwrap(), [newer]);
+    assert_eq!(paths().await, ["d"]);
+
+    let nothing = store.store_statistics(&name("nothing"), &whole("1"), &[], &[]).await;
+    assert_fails(nothing, "no table or view \"nothing\" in default", None);
+    let of_view = store.store_statistics(&name("v"), &whole("1"), &[], &[]).await;
+    assert_fails(of_view, "default.v is a view, not a table", None);
+}
+
+pub(super) async fn statistics_go_with_their_table(store: &dyn Metastore) {
+    let whole = TableStatistics { rows: Some(1), basis: Some(basis("1")), ..Default::default() };
+    let folder = statistics_of("", &["a"], Some(1));
+    create(store, table("t")).await;
+    store.store_statistics(&name("t"), &whole, &[folder.clone()], &[]).await.unwrap();
+    store.rename_relation(&name("t"), &name("u")).await.unwrap();
+    assert_eq!(store.partition_statistics(&name("u")).await.unwrap(), [folder.clone()]);
+    // Another change leaves them as they are.
+    let comment = |table: &mut Table| {
+        table.comment = Some("x".into());
+        Ok(())
+    };
+    store.update_table(&name("u"), Box::new(comment)).await.unwrap();
+    assert_eq!(store.partition_statistics(&name("u")).await.unwrap(), [folder.clone()]);
+    store.create_relation(&table("u").into(), IfExists::Replace).await.unwrap();
+    assert_eq!(store.partition_statistics(&name("u")).await.unwrap(), []);
+    store.store_statistics(&name("u"), &whole, &[folder], &[]).await.unwrap();
+    store.drop_relation(&name("u")).await.unwrap();
+    create(store, table("u")).await;
+    assert_eq!(store.partition_statistics(&name("u")).await.unwrap(), []);
 }
 
 /// Adds one to the property `count`, `times` times, each in a transaction of its own.

@@ -39,6 +39,8 @@ pub(super) enum Replaces {
     Partitions(Vec<(String, Option<String>)>),
     /// The partitions into which rows come.
     Touched,
+    /// The files in these folders.
+    Folders(HashSet<String>),
 }
 
 /// A partition column in `PARTITION (…)`, with its value if it has one.
@@ -126,6 +128,7 @@ impl Session {
             partition_columns: None,
             options: insert.options.iter().cloned().collect(),
             properties: Default::default(),
+            buckets: None,
             comment: None,
             constraints: Vec::new(),
             statistics: None,
@@ -198,6 +201,7 @@ impl Session {
             Replaces::Nothing => false,
             Replaces::Everything => true,
             Replaces::Touched => touched.contains(&partition_of(file)),
+            Replaces::Folders(folders) => is_in_one_of(file, folders),
             Replaces::Partitions(wanted) => {
                 let has = partition_of(file);
                 wanted.iter().all(|value| has.contains(value))
@@ -326,6 +330,18 @@ pub(super) fn partition_of(file: &str) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
+/// Whether a file lies in one of the folders, or in a folder therein.
+fn is_in_one_of(file: &str, folders: &HashSet<String>) -> bool {
+    let mut folder = file;
+    while let Some((above, _)) = folder.rsplit_once('/') {
+        if folders.contains(above) {
+            return true;
+        }
+        folder = above;
+    }
+    false
+}
+
 /// `PARTITION (dt = '2024-01-01', country)`
 fn partition_columns(insert: &ast::Insert, table: &Table, source: &Arc<Source>) -> Result<Vec<PartitionColumn>> {
     partition_spec(insert.partitioned.as_deref().unwrap_or_default(), table, source)
@@ -368,7 +384,7 @@ pub(super) fn partition_spec(
     Ok(columns)
 }
 
-fn partition_column(name: &Ident, table: &Table, source: &Arc<Source>) -> Result<(String, DataType)> {
+pub(super) fn partition_column(name: &Ident, table: &Table, source: &Arc<Source>) -> Result<(String, DataType)> {
     let folded = name.value.to_lowercase();
     let known = table.partition_columns.as_deref().unwrap_or_default();
     match known.iter().find(|column| column.name.to_lowercase() == folded) {
@@ -392,7 +408,7 @@ fn no_spec(expr: &ast::Expr, source: &Arc<Source>) -> Error {
 }
 
 /// A value that is written out.
-fn literal(expr: &ast::Expr, source: &Arc<Source>) -> Result<ScalarValue> {
+pub(super) fn literal(expr: &ast::Expr, source: &Arc<Source>) -> Result<ScalarValue> {
     let value = match expr {
         ast::Expr::Value(value) => match &value.value {
             Value::Number(text, _) => Some(match text.parse::<i64>() {

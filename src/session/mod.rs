@@ -1,10 +1,12 @@
 //! A session: what one user has open. Builds DataFusion's state from catalog, front end, rules and functions, and takes
 //! statements from text to rows.
 
+mod analyze;
 mod check;
 pub mod constraints;
 mod copy;
 mod ddl;
+mod describe;
 mod explain;
 mod insert;
 mod named;
@@ -300,6 +302,7 @@ impl Session {
             Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
+            Statement::Analyze(analyze) => self.analyze(analyze, parsed).await.map(|()| done),
             Statement::Repair(repair) => self.repair(&repair.table).await.map(|()| done),
             Statement::Truncate(truncate) => self.truncate(truncate, parsed).await.map(|()| done),
             Statement::Load(load) => self.load(load, parsed).await.map(|()| done),

@@ -20,8 +20,10 @@ use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visitor};
 use sqlparser::tokenizer::Span;
 
 use super::Session;
+use super::analyze::{Comparisons, estimates, validity};
 use super::constraints::facts::{MOST_FILES, MOST_FILES_IN_FOLDERS, OpenedTable, facts_of, facts_of_files};
 use super::constraints::standing::{Concerned, Listed, judge, referenced};
+use super::ddl::columns::former_names;
 use super::numbered::Numbers;
 use crate::catalog::evidence::{Evidence, Standing};
 use crate::catalog::memory::MemoryMetastore;
@@ -326,13 +328,17 @@ impl Resolver {
             true => self.metastore.partitions(&table.name).await?,
             false => None,
         };
-        let open = Arc::new(self.opener.open_with(&self.state, &table, partitions).await?);
+        let open = self.opener.open_with(&self.state, &table, partitions).await?;
+        let files = open.fingerprints();
+        let estimates = estimates(self.metastore.as_ref(), &self.opener, &table, &open, &files).await?;
+        let open = Arc::new(open.with_estimates(estimates.map(Arc::new)));
         let snapshot = next_snapshot();
         let evidence = match self.data_facts && !table.constraints.is_empty() {
             true => self.metastore.evidence(&table.name).await?,
             false => Vec::new(),
         };
-        let opened = OpenedTable { listed: Listed::new(table, Arc::clone(&open)), evidence };
+        let listed = Listed { table: Arc::new(table), open: Arc::clone(&open), files: Arc::new(files) };
+        let opened = OpenedTable { listed, evidence };
         let row_facts = self.row_facts(&open, opened.listed.files.digest()).await;
         let mut facts =
             facts_of(self.metastore.as_ref(), &opened, self.data_facts, row_facts.as_deref(), snapshot).await?;
@@ -435,6 +441,18 @@ impl RelationResolver for Resolver {
         }
         Ok(standings)
     }
+
+    async fn statistics_differ(&self, table: &Table) -> Result<Option<String>> {
+        let Some(known) = &table.statistics else { return Ok(None) };
+        // Of a table that cannot be opened nothing holds.
+        let listed = match self.listed(&table.name).await {
+            Ok(listed) => listed,
+            Err(error) => return Ok(Some(error.message().to_string())),
+        };
+        let (metastore, comparisons) = (self.metastore.as_ref(), &self.opener.comparisons);
+        let validity = validity(metastore, comparisons, table, known, &listed.open, &listed.files).await?;
+        Ok(validity.why_not().map(str::to_string))
+    }
 }
 
 impl Resolver {
@@ -487,11 +505,13 @@ pub(crate) fn files_of(provider: &dyn TableProvider) -> Option<&FileTable> {
 pub(super) struct TableOpener {
     base: PathBuf,
     caches: Arc<StorageCaches>,
+    /// Which listings have the files of which statistics.
+    pub(super) comparisons: Comparisons,
 }
 
 impl TableOpener {
     pub(super) fn new(base: PathBuf) -> Self {
-        TableOpener { base, caches: Arc::new(StorageCaches::default()) }
+        TableOpener { base, caches: Arc::new(StorageCaches::default()), comparisons: Comparisons::default() }
     }
 
     pub(super) async fn open(&self, state: &SessionState, table: &Table) -> Result<FileTable> {
@@ -540,6 +560,7 @@ impl TableOpener {
             spec.columns = Some(super::ddl::table::schema_of(&table.columns));
         }
         spec.partition_columns = table.partition_columns.as_ref().map(|columns| super::ddl::table::fields_of(columns));
+        spec.former_names = former_names(table);
         Ok(spec)
     }
 

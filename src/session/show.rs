@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
-use sqlparser::ast::{ObjectName, Spanned, Statement as Ast};
+use sqlparser::ast::{Ident, ObjectName, Spanned, Statement as Ast};
 
 use super::resolve::{files_of, fold, no_table};
 use super::{Rows, Session};
 use crate::catalog::model::{Relation, RelationEntry, TableName, split_database};
 use crate::catalog::show_create::create_statement;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::functions::entry::Help;
+use crate::names::nearest;
 use crate::sql::statement::{Describe, ParsedStatement, Show};
 use crate::sql::types;
 
@@ -88,6 +90,10 @@ impl Session {
     pub(super) async fn describe(&self, describe: &Describe, parsed: &ParsedStatement) -> Result<Rows> {
         match describe {
             Describe::Table(name) => self.describe_table(name, None, parsed).await,
+            Describe::Column(table, column) => self.describe_column(table, column, parsed).await,
+            Describe::Formatted { table, column, partition } => {
+                self.describe_formatted(table, column.as_ref(), partition, parsed).await
+            }
             Describe::Query(ast) => {
                 let Ast::Query(query) = ast.as_ref() else { return rows(Vec::new()) };
                 let planned = self.plan_query(query, &parsed.source).await?;
@@ -115,6 +121,7 @@ impl Session {
         tables.open(name).await.map_err(|error| error.at(&parsed.source, name.span()))
     }
 
+    /// All columns, or those that match.
     async fn describe_table(&self, name: &ObjectName, like: Option<&str>, parsed: &ParsedStatement) -> Result<Rows> {
         let provider = self.open_table(name, parsed).await?;
         let relation = match self.table_name(name) {
@@ -141,7 +148,15 @@ impl Session {
         ])
     }
 
-    async fn relation_named(&self, name: &ObjectName, parsed: &ParsedStatement) -> Result<Relation> {
+    async fn describe_column(&self, name: &ObjectName, column: &Ident, parsed: &ParsedStatement) -> Result<Rows> {
+        let schema = self.open_table(name, parsed).await?.schema();
+        let wanted = fold(column);
+        let field = schema.fields().iter().find(|field| *field.name() == wanted);
+        let field = field.ok_or_else(|| no_column(&schema, &wanted, name).at(&parsed.source, column.span))?;
+        self.describe_table(name, Some(field.name()), parsed).await
+    }
+
+    pub(super) async fn relation_named(&self, name: &ObjectName, parsed: &ParsedStatement) -> Result<Relation> {
         let found = async {
             let name = self.table_name(name)?;
             match self.metastore.relation(&name).await? {
@@ -225,18 +240,27 @@ impl Function {
     }
 }
 
+/// The error for a column that a table does not have.
+pub(super) fn no_column(schema: &Schema, column: &str, table: impl std::fmt::Display) -> Error {
+    let error = Error::statement(format!("no column \"{column}\" in {table}"));
+    match nearest(column, schema.fields().iter().map(|field| field.name().as_str())) {
+        Some(near) => error.help(format!("did you mean \"{near}\"?")),
+        None => error.help(format!("DESCRIBE {table} lists its columns")),
+    }
+}
+
 /// The columns of a table that come from folder names.
 fn partition_names(provider: &dyn TableProvider) -> Vec<String> {
     files_of(provider)
         .map_or_else(Vec::new, |table| table.partitions().columns().iter().map(|field| field.name().clone()).collect())
 }
 
-fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
+pub(super) fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
     let batch = RecordBatch::try_from_iter(columns).map_err(datafusion::error::DataFusionError::from)?;
     Ok(Rows::ready(batch))
 }
 
-fn texts<T>(values: Vec<T>) -> ArrayRef
+pub(super) fn texts<T>(values: Vec<T>) -> ArrayRef
 where
     StringArray: From<Vec<T>>,
 {

@@ -11,7 +11,7 @@ use sqlparser::ast::{self, Ident, ObjectName};
 
 use super::dialect::Dialect;
 use super::source::{Source, Span};
-use crate::catalog::model::FileFormat;
+use crate::catalog::model::{Buckets, FileFormat};
 
 /// A statement with its text and place.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ pub enum Statement {
     CreateView(CreateView),
     Drop(Drop),
     AlterTable(Box<AlterTable>),
+    Analyze(Analyze),
     Repair(Repair),
     Truncate(Truncate),
     Load(Load),
@@ -68,6 +69,7 @@ impl Statement {
             Statement::Drop(drop) if drop.view => "drop_view",
             Statement::Drop(_) => "drop_table",
             Statement::AlterTable(_) => "alter_table",
+            Statement::Analyze(_) => "analyze_table",
             Statement::Repair(_) => "repair_table",
             Statement::Truncate(_) => "truncate_table",
             Statement::Load(_) => "load_data",
@@ -173,6 +175,7 @@ pub struct CreateTable {
     pub location: Option<(String, Span)>,
     pub options: Vec<(String, String)>,
     pub properties: Vec<(String, String)>,
+    pub buckets: Option<Buckets>,
     pub query: Option<Box<ast::Query>>,
     /// The table whose columns, partitions and format it takes.
     pub like: Option<ObjectName>,
@@ -243,6 +246,25 @@ pub struct AlterTable {
     pub action: AlterAction,
 }
 
+/// `ANALYZE TABLE t [PARTITION (…)] COMPUTE STATISTICS …`
+#[derive(Debug, Clone)]
+pub struct Analyze {
+    pub table: ObjectName,
+    pub partition: Vec<ast::Expr>,
+    pub what: Analyzed,
+}
+
+/// What is to be known of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Analyzed {
+    /// How many files and bytes: no file is looked into.
+    Files,
+    Rows,
+    /// Rows, and these columns.
+    Columns(Vec<Ident>),
+    AllColumns,
+}
+
 /// `MSCK REPAIR TABLE t`: the partitions of a table are what its folders say whenever it is read, so that there is nothing to repair; the
 /// table is looked at.
 #[derive(Debug, Clone)]
@@ -299,15 +321,60 @@ pub enum AlterAction {
     /// `VALIDATE CONSTRAINT name`: checks it on the data.
     ValidateConstraint(Ident),
     AddPartitions {
-        partitions: Vec<Vec<ast::Expr>>,
+        partitions: Vec<NewPartition>,
         if_not_exists: bool,
     },
     DropPartitions {
         partitions: Vec<Vec<ast::Expr>>,
         if_exists: bool,
     },
+    /// `PARTITION (…) RENAME TO PARTITION (…)`
+    RenamePartition {
+        from: Vec<ast::Expr>,
+        to: Vec<ast::Expr>,
+    },
+    /// `EXCHANGE PARTITION (…) WITH TABLE u`: its files come from there.
+    ExchangePartition {
+        partition: Vec<ast::Expr>,
+        with: ObjectName,
+    },
+    /// `[PARTITION (…)] SET LOCATION 'place'`
+    SetLocation {
+        partition: Vec<ast::Expr>,
+        place: String,
+        place_span: Span,
+    },
     /// Another word for MSCK REPAIR TABLE.
     RecoverPartitions,
+    ChangeColumn(ChangeColumn),
+    ReplaceColumns(Vec<ColumnDefinition>),
+    DropColumn {
+        name: Ident,
+        if_exists: bool,
+    },
+}
+
+/// A partition to be made, with the place that was given for it.
+#[derive(Debug, Clone)]
+pub struct NewPartition {
+    pub values: Vec<ast::Expr>,
+    pub place: Option<(String, Span)>,
+}
+
+/// `CHANGE a b TYPE [COMMENT '…'] [FIRST | AFTER c]`, `RENAME COLUMN a TO b`, `ALTER COLUMN a TYPE …`. What is `None` stays.
+#[derive(Debug, Clone)]
+pub struct ChangeColumn {
+    pub name: Ident,
+    pub new_name: Option<Ident>,
+    pub data_type: Option<ast::DataType>,
+    pub comment: Option<String>,
+    pub place: Option<ColumnPlace>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ColumnPlace {
+    First,
+    After(Ident),
 }
 
 #[derive(Debug, Clone)]
@@ -349,6 +416,14 @@ pub enum Show {
 #[derive(Debug, Clone)]
 pub enum Describe {
     Table(ObjectName),
+    /// `DESCRIBE t column`
+    Column(ObjectName, Ident),
+    /// `DESCRIBE FORMATTED | EXTENDED t [column] [PARTITION (…)]`: all that is known, as Hive lays it out.
+    Formatted {
+        table: ObjectName,
+        column: Option<Ident>,
+        partition: Vec<ast::Expr>,
+    },
     Query(Box<ast::Statement>),
 }
 

@@ -1,5 +1,6 @@
-//! Finds declared columns in files that spell their names in other letters.
+//! Finds declared columns in files that spell their names in other letters, or call them by the names that they had before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -20,7 +21,50 @@ pub(crate) struct CaseInsensitiveAdapterFactory;
 
 impl PhysicalExprAdapterFactory for CaseInsensitiveAdapterFactory {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        match rename(&logical, &physical) {
+        DeclaredNames::default().create(logical, physical)
+    }
+}
+
+/// The names that columns had before, by column, newest first. Files that were written then have them.
+pub type FormerNames = BTreeMap<String, Vec<String>>;
+
+/// The same for columns that were renamed.
+#[derive(Debug, Default)]
+pub(crate) struct DeclaredNames {
+    pub former: Arc<FormerNames>,
+}
+
+impl DeclaredNames {
+    /// The physical schema with the table's names; `None` if there is nothing to change.
+    pub(crate) fn rename(&self, logical: &Schema, physical: &Schema) -> Option<SchemaRef> {
+        match by_former_names(&self.former, logical, physical) {
+            None => rename(logical, physical),
+            Some(renamed) => Some(rename(logical, &renamed).unwrap_or(renamed)),
+        }
+    }
+}
+
+/// A column that the file does not have is the one that was called by its newest former name there is, even if another column is
+/// called so now: that one came later, and the file does not have it.
+fn by_former_names(former: &FormerNames, logical: &Schema, physical: &Schema) -> Option<SchemaRef> {
+    let place = |name: &str| physical.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
+    let mut fields: Vec<FieldRef> = physical.fields().to_vec();
+    let mut changed = false;
+    for (column, names) in former.iter().filter(|(column, _)| logical.column_with_name(column).is_some()) {
+        if place(column).is_none()
+            && let Some(place) = names.iter().find_map(|name| place(name))
+            && let Some(field) = fields.get_mut(place)
+        {
+            *field = Arc::new(field.as_ref().clone().with_name(column));
+            changed = true;
+        }
+    }
+    changed.then(|| Arc::new(Schema::new_with_metadata(fields, physical.metadata().clone())))
+}
+
+impl PhysicalExprAdapterFactory for DeclaredNames {
+    fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        match self.rename(&logical, &physical) {
             None => DefaultPhysicalExprAdapterFactory.create(logical, physical),
             Some(renamed) => {
                 let inner = DefaultPhysicalExprAdapterFactory.create(logical, renamed)?;
@@ -101,6 +145,18 @@ mod tests {
         assert_eq!(names(rename(&schema(&["id"]), &schema(&["id", "x"]))), None);
         assert_eq!(names(rename(&schema(&["id"]), &schema(&["ID", "Id"]))), None);
         assert_eq!(names(rename(&schema(&["id", "Id"]), &schema(&["ID"]))), None);
+    }
+
+    #[test]
+    fn a_column_that_was_renamed_is_found_by_its_former_name() {
+        let former = FormerNames::from([("b".into(), vec!["a".into()]), ("c".into(), vec!["b".into()])]);
+        let declared = DeclaredNames { former: Arc::new(former) };
+        let renamed = |logical: &[&str], physical: &[&str]| names(declared.rename(&schema(logical), &schema(physical)));
+        // The `a` of today is a newer column than the file.
+        assert_eq!(renamed(&["a", "b"], &["a"]), Some(vec!["b".into()]));
+        assert_eq!(renamed(&["a", "b"], &["A", "x"]), Some(vec!["b".into(), "x".into()]));
+        assert_eq!(renamed(&["a", "b"], &["a", "b"]), None);
+        assert_eq!(renamed(&["x"], &["a"]), None);
     }
 
     #[test]

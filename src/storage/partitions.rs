@@ -218,7 +218,7 @@ fn typed_row(columns: &[FieldRef], row: Vec<Option<String>>, shown: impl Fn() ->
     typed.collect()
 }
 
-fn typed_value(text: &str, data_type: &DataType) -> datafusion::error::Result<ScalarValue> {
+pub(crate) fn typed_value(text: &str, data_type: &DataType) -> datafusion::error::Result<ScalarValue> {
     match data_type {
         DataType::Utf8View => Ok(ScalarValue::Utf8View(Some(text.to_string()))),
         DataType::Int64 => {

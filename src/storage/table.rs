@@ -23,9 +23,10 @@ use datafusion_datasource::compute_all_files_statistics;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::adapter::CaseInsensitiveAdapterFactory;
+use super::adapter::{DeclaredNames, FormerNames};
 use super::cache::StorageCaches;
 use super::errors::from_datafusion;
+use super::estimates::Estimates;
 use super::footers::RowFacts;
 use super::format::{self, Reading, TableFormat};
 pub use super::listed::ListedPartition;
@@ -54,6 +55,8 @@ pub struct TableSpec {
     pub partition_columns: Option<Vec<Field>>,
     /// The partitions, where a catalog lists them; `None`: those whose folders are there.
     pub partitions: Option<Vec<ListedPartition>>,
+    /// What declared columns were called before.
+    pub former_names: FormerNames,
 }
 
 impl TableSpec {
@@ -66,6 +69,7 @@ impl TableSpec {
             columns: None,
             partition_columns: None,
             partitions: None,
+            former_names: FormerNames::new(),
         }
     }
 }
@@ -98,6 +102,9 @@ pub struct FileTable {
     /// The columns in the files and then those in folder names.
     schema: SchemaRef,
     columns_are_declared: bool,
+    former_names: Arc<FormerNames>,
+    /// What ANALYZE found, if it counts for these files.
+    estimates: Option<Arc<Estimates>>,
 }
 
 impl FileTable {
@@ -105,7 +112,7 @@ impl FileTable {
     ///
     /// That nothing is there is an error, unless columns are declared: then the table is empty.
     pub async fn open(state: &dyn Session, caches: &Arc<StorageCaches>, spec: TableSpec) -> Result<Self> {
-        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed } = spec;
+        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed, former_names } = spec;
         let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
         let listed = listed.map(|listed| of_one_store(&location, listed));
         let found = match &listed {
@@ -168,7 +175,15 @@ impl FileTable {
             schema: Arc::new(Schema::new(fields)),
             file_schema,
             columns_are_declared,
+            former_names: Arc::new(former_names),
+            estimates: None,
         })
+    }
+
+    /// The same table with what ANALYZE found of it.
+    #[must_use]
+    pub fn with_estimates(self, estimates: Option<Arc<Estimates>>) -> Self {
+        FileTable { estimates, ..self }
     }
 
     /// The same table with some of its files.
@@ -186,13 +201,17 @@ impl FileTable {
 
     /// What the files look like now.
     pub fn fingerprints(&self) -> FileSet {
-        let fingerprint = |file: &DataFile| FileFingerprint {
+        FileSet::new(self.files.iter().map(|file| self.fingerprint(file)).collect())
+    }
+
+    /// What a file looks like now.
+    pub fn fingerprint(&self, file: &DataFile) -> FileFingerprint {
+        FileFingerprint {
             path: self.path_of(file).to_string(),
             size: file.meta.size,
             modified: file.meta.last_modified.timestamp_nanos_opt().unwrap_or_default(),
             tag: file.meta.e_tag.clone(),
-        };
-        FileSet::new(self.files.iter().map(fingerprint).collect())
+        }
     }
 
     /// What the files leave no doubt about, for the table's columns; `None` if some file does not tell, or if more than
@@ -220,6 +239,7 @@ impl FileTable {
             let file = &self.files[index];
             let Some(schema) = self.format.physical_schema(reading, &file.meta).await? else { return Ok(None) };
             let facts = self.format.row_facts(reading, &file.meta, &schema).await?;
+            let schema = self.in_declared_names(&schema);
             Ok(facts.map(|facts| facts.in_table(&schema, &self.file_schema, &self.partition_of(file))))
         });
         let mut of_files = std::pin::pin!(of_files.buffered(reading.concurrency()));
@@ -265,6 +285,31 @@ impl FileTable {
 
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// A file's schema with the names that its columns have now.
+    fn in_declared_names(&self, schema: &SchemaRef) -> SchemaRef {
+        if self.former_names.is_empty() {
+            return Arc::clone(schema);
+        }
+        let names = DeclaredNames { former: Arc::clone(&self.former_names) };
+        names.rename(&self.file_schema, schema).unwrap_or_else(|| Arc::clone(schema))
+    }
+
+    /// Which of the names some file has a column of, in whatever case; `None`: files of this format do not tell.
+    pub async fn names_in_files(&self, state: &dyn Session, names: &[&str]) -> Result<Option<Vec<bool>>> {
+        let reading = &self.reading(state);
+        let schemas = futures::stream::iter(0..self.files.len())
+            .map(|index| async move { self.format.physical_schema(reading, &self.files[index].meta).await });
+        let mut schemas = std::pin::pin!(schemas.buffered(reading.concurrency()));
+        let mut found = vec![false; names.len()];
+        while let Some(schema) = schemas.next().await {
+            let Some(schema) = schema? else { return Ok(None) };
+            for (found, name) in found.iter_mut().zip(names) {
+                *found |= schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
+            }
+        }
+        Ok(Some(found))
     }
 
     pub fn format(&self) -> FileFormat {
@@ -427,6 +472,7 @@ impl FileFacts<'_> {
             .and_then(|cache| cache.get(&key))
             .filter(|cached| cached.is_valid_for(file, &fingerprint) && cached.meta.e_tag == file.e_tag);
         if let Some(cached) = cached {
+            let schema = table.in_declared_names(&schema);
             return Ok(statistics::of_table(&cached.statistics, &schema, &table.file_schema, partition));
         }
         let Some(of_file) = table.format.statistics(self.reading, file, &schema).await? else {
@@ -436,7 +482,7 @@ impl FileFacts<'_> {
         if let Some(cache) = cache {
             cache.put(&key, CachedFileMetadata::new(file.clone(), fingerprint, Arc::clone(&of_file), None));
         }
-        Ok(statistics::of_table(&of_file, &schema, &table.file_schema, partition))
+        Ok(statistics::of_table(&of_file, &table.in_declared_names(&schema), &table.file_schema, partition))
     }
 }
 
@@ -448,6 +494,14 @@ impl TableProvider for FileTable {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    /// What ANALYZE found. What the files themselves tell, a scan knows.
+    fn statistics(&self) -> Option<Statistics> {
+        let estimates = self.estimates.as_ref()?;
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        estimates.complete(&mut statistics, self.files.iter().map(|file| file.meta.size).sum());
+        Some(statistics)
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
@@ -477,7 +531,11 @@ impl TableProvider for FileTable {
         let metas: Vec<ObjectMeta> = files.iter().map(|file| file.object_meta.clone()).collect();
         let groups = FileGroup::new(files).split_files(state.config().target_partitions().max(1));
         let collect = state.config().collect_statistics();
-        let (groups, statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), collect, left_out)?;
+        let (groups, mut statistics) =
+            compute_all_files_statistics(groups, Arc::clone(&self.schema), collect, left_out)?;
+        if let Some(estimates) = &self.estimates {
+            estimates.complete(&mut statistics, metas.iter().map(|meta| meta.size).sum());
+        }
         let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
             .with_table_partition_cols(self.partitions.columns().to_vec())
             .build();
@@ -491,7 +549,10 @@ impl TableProvider for FileTable {
                 .with_projection_indices(projection.cloned())?
                 .with_limit(limit)
                 // Declared names are those of the catalog, which files may write in other letters.
-                .with_expr_adapter(self.columns_are_declared.then(|| Arc::new(CaseInsensitiveAdapterFactory) as _))
+                .with_expr_adapter(
+                    self.columns_are_declared
+                        .then(|| Arc::new(DeclaredNames { former: Arc::clone(&self.former_names) }) as _),
+                )
                 .build();
         Ok(DataSourceExec::from_data_source(config))
     }

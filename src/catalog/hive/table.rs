@@ -46,6 +46,7 @@ fn files(name: TableName, table: &wire::Table) -> Result<Table> {
         partition_columns: Some(partition_columns),
         options,
         properties: properties(&table.parameters),
+        buckets: None,
         comment: comment(&table.parameters),
         constraints: Vec::new(),
         statistics: None,

@@ -93,6 +93,8 @@ async fn tables_lists_everything() {
     | ostrich       | information_schema | table_constraints       | VIEW       |
     | ostrich       | information_schema | key_column_usage        | VIEW       |
     | ostrich       | information_schema | referential_constraints | VIEW       |
+    | ostrich       | information_schema | table_statistics        | VIEW       |
+    | ostrich       | information_schema | column_statistics       | VIEW       |
     +---------------+--------------------+-------------------------+------------+
     ");
 }

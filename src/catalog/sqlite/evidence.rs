@@ -50,16 +50,27 @@ pub(super) fn load_files(
         [&table.database, &table.name, constraint],
         |row| row.get(0),
     )?;
-    let files = |text: String| {
-        serde_json::from_str(&text).map_err(|error| {
-            Error::storage(format!(
-                "the catalog's evidence for constraint \"{constraint}\" of {table} cannot be read: {error}"
-            ))
+    let of = || format!("evidence for constraint \"{constraint}\" of {table}");
+    texts.iter().map(|text| read_files(text, of)).collect()
+}
+
+/// A list of files as it is stored.
+pub(super) fn read_files(text: &str, of: impl Fn() -> String) -> Outcome<Vec<FileFingerprint>> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::storage(format!("the catalog's {} cannot be read: {error}", of()))
             .help("the catalog's file is damaged, or was changed by another program")
             .into()
-        })
-    };
-    texts.into_iter().map(files).collect()
+    })
+}
+
+/// Stores a list of files if it is not there yet.
+pub(super) fn store_files(tx: &Transaction<'_>, files: &FileSet) -> Outcome<()> {
+    if one(tx, "SELECT 1 FROM file_sets WHERE digest = ?1", [files.digest()], |_| Ok(()))?.is_some() {
+        return Ok(());
+    }
+    let text = serde_json::to_string(files.files())
+        .map_err(|error| Error::storage(format!("a list of files cannot be stored: {error}")))?;
+    Ok(run(tx, "INSERT INTO file_sets (digest, files) VALUES (?1, ?2)", [files.digest(), &text])?)
 }
 
 /// Puts evidence in the place of what was there for the constraint.
@@ -79,12 +90,7 @@ pub(super) fn store(tx: &Transaction<'_>, id: RelationId, evidence: &Evidence, f
     )?;
     let evidence_id = tx.last_insert_rowid();
     for (ordinal, files) in (0_i64..).zip(files) {
-        let known = one(tx, "SELECT 1 FROM file_sets WHERE digest = ?1", [files.digest()], |_| Ok(()))?;
-        if known.is_none() {
-            let text = serde_json::to_string(files.files())
-                .map_err(|error| Error::storage(format!("a list of files cannot be stored: {error}")))?;
-            run(tx, "INSERT INTO file_sets (digest, files) VALUES (?1, ?2)", [files.digest(), &text])?;
-        }
+        store_files(tx, files)?;
         run(
             tx,
             "INSERT INTO evidence_files (evidence_id, ordinal, digest) VALUES (?1, ?2, ?3)",

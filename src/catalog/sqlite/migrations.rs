@@ -8,7 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Says that a SQLite file is a catalog of ours: "Ostr".
 pub(super) const APPLICATION_ID: i64 = 0x4F73_7472;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_catalog.sql"), include_str!("migrations/002_evidence.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_catalog.sql"),
+    include_str!("migrations/002_evidence.sql"),
+    include_str!("migrations/003_statistics.sql"),
+];
 
 /// The layout that this version of Ostrich reads and writes.
 pub(super) const CURRENT_VERSION: i64 = MIGRATIONS.len() as i64;

@@ -8,6 +8,7 @@ mod file;
 mod location;
 mod migrations;
 mod rows;
+mod statistics;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +17,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
-use super::model::{Constraint, DEFAULT_DATABASE, Database, Relation, TableName};
+use super::model::{Constraint, DEFAULT_DATABASE, Database, Relation, TableName, TableStatistics};
+use super::statistics::PartitionStatistics;
 use super::{IfExists, Metastore, TableChange, rules, unknown_database, unknown_relation};
 use crate::error::{Error, Result};
 use location::Folder;
@@ -304,6 +306,41 @@ impl Metastore for SqliteMetastore {
             Some((id, _)) => evidence::delete(tx, id, constraint),
             None => Ok(()),
         })
+    }
+
+    async fn partition_statistics(&self, table: &TableName) -> Result<Vec<PartitionStatistics>> {
+        self.read(|tx| statistics::load_folders(tx, table))
+    }
+
+    async fn analyzed_files(&self, table: &TableName) -> Result<Vec<FileFingerprint>> {
+        self.read(|tx| statistics::load_files(tx, table))
+    }
+
+    async fn store_statistics(
+        &self,
+        table: &TableName,
+        whole: &TableStatistics,
+        folders: &[PartitionStatistics],
+        gone: &[String],
+    ) -> Result<()> {
+        let stored = self.write(|tx| match rows::relation(tx, &self.folder, table)? {
+            None => Ok(None),
+            Some((_, Relation::View(_))) => Err(rules::not_a_table(table).into()),
+            Some((id, Relation::Table(_))) => {
+                statistics::replace(tx, id, whole)?;
+                for folder in gone {
+                    statistics::delete_folder(tx, id, folder)?;
+                }
+                for folder in folders {
+                    statistics::store_folder(tx, id, folder)?;
+                }
+                Ok(Some(()))
+            }
+        })?;
+        match stored {
+            Some(()) => Ok(()),
+            None => Err(unknown_relation(self, table).await),
+        }
     }
 }
 

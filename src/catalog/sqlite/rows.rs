@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
-use super::Outcome;
 use super::location::{Folder, Stored};
+use super::{Outcome, statistics};
 use crate::catalog::model::{
-    Column, ColumnStatistics, Constraint, ConstraintKind, Database, Relation, Table, TableKind, TableName,
-    TableStatistics, View,
+    Column, Constraint, ConstraintKind, Database, Relation, Table, TableKind, TableName, View,
 };
 use crate::error::Error;
 use crate::sql::types::{parse_type, to_sql};
@@ -108,7 +107,7 @@ pub(super) fn delete_database(tx: &Transaction<'_>, id: DatabaseId) -> Outcome<(
 // Tables and views
 
 const RELATION_QUERY: &str = "SELECT relation_id, d.name AS database_name, r.name, kind, r.comment, format, \
-     r.location, r.location_is_relative, has_partition_columns FROM relations r JOIN databases d USING (database_id)";
+     r.location, r.location_is_relative, has_partition_columns, buckets FROM relations r JOIN databases d USING (database_id)";
 
 /// A row of `relations`, before what belongs to it in other tables.
 struct RelationRow {
@@ -119,6 +118,7 @@ struct RelationRow {
     format: Option<String>,
     location: Option<Stored>,
     has_partition_columns: bool,
+    buckets: Option<String>,
 }
 
 impl RelationRow {
@@ -133,6 +133,7 @@ impl RelationRow {
             format: row.get("format")?,
             location: location.map(|text| Stored { text, is_relative }),
             has_partition_columns: row.get("has_partition_columns")?,
+            buckets: row.get("buckets")?,
         })
     }
 }
@@ -183,10 +184,12 @@ fn load_view(tx: &Transaction<'_>, row: RelationRow) -> Outcome<View> {
 }
 
 fn load_table(tx: &Transaction<'_>, folder: &Folder, row: RelationRow, kind: TableKind) -> Outcome<Table> {
-    let RelationRow { id, name, comment, format, location, has_partition_columns, .. } = row;
+    let RelationRow { id, name, comment, format, location, has_partition_columns, buckets, .. } = row;
     let format = format.ok_or_else(|| unreadable(&name, "it has no file format"))?;
     let format = format.parse().map_err(|error: Error| unreadable(&name, error.message()))?;
     let location = location.ok_or_else(|| unreadable(&name, "it has no location"))?;
+    let buckets = buckets.map(|text| serde_json::from_str(&text)).transpose();
+    let buckets = buckets.map_err(|error| unreadable(&name, &format!("its buckets: {error}")))?;
     Ok(Table {
         kind,
         format,
@@ -195,9 +198,10 @@ fn load_table(tx: &Transaction<'_>, folder: &Folder, row: RelationRow, kind: Tab
         partition_columns: if has_partition_columns { Some(load_columns(tx, id, &name, true)?) } else { None },
         options: load_map(tx, "SELECT name, value FROM table_options WHERE relation_id = ?1", id)?,
         properties: load_map(tx, "SELECT name, value FROM properties WHERE relation_id = ?1", id)?,
+        buckets,
         comment,
         constraints: load_constraints(tx, id, &name)?,
-        statistics: load_statistics(tx, id)?,
+        statistics: statistics::load(tx, id)?,
         name,
     })
 }
@@ -274,38 +278,6 @@ fn load_constraints(tx: &Transaction<'_>, id: RelationId, of: &TableName) -> Out
     rows.into_iter().map(constraint).collect()
 }
 
-fn load_statistics(tx: &Transaction<'_>, id: RelationId) -> Outcome<Option<TableStatistics>> {
-    let table = one(tx, "SELECT row_count, byte_count FROM table_statistics WHERE relation_id = ?1", [id.0], |row| {
-        Ok((count_from_row(row, 0)?, count_from_row(row, 1)?))
-    })?;
-    let Some((rows, bytes)) = table else { return Ok(None) };
-    let columns = all(
-        tx,
-        "SELECT column_name, null_count, distinct_count, minimum, maximum FROM column_statistics \
-         WHERE relation_id = ?1",
-        [id.0],
-        |row| {
-            let statistics = ColumnStatistics {
-                nulls: count_from_row(row, 1)?,
-                distinct: count_from_row(row, 2)?,
-                min: row.get(3)?,
-                max: row.get(4)?,
-            };
-            Ok((row.get(0)?, statistics))
-        },
-    )?;
-    Ok(Some(TableStatistics { rows, bytes, columns: columns.into_iter().collect() }))
-}
-
-/// SQLite's integers are signed. No file has more rows or bytes than these can count.
-fn count_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
-    Ok(row.get::<_, Option<i64>>(column)?.and_then(|count| u64::try_from(count).ok()))
-}
-
-fn count_to_row(count: Option<u64>) -> Option<i64> {
-    count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))
-}
-
 pub(super) fn insert_relation(
     tx: &Transaction<'_>,
     folder: &Folder,
@@ -362,10 +334,12 @@ fn store_table(tx: &Transaction<'_>, folder: &Folder, id: RelationId, table: &Ta
         TableKind::External => "external",
     };
     let location = folder.store(&table.location);
+    let buckets = table.buckets.as_ref().map(serde_json::to_string).transpose();
+    let buckets = buckets.map_err(|error| Error::storage(format!("buckets cannot be stored: {error}")))?;
     run(
         tx,
         "UPDATE relations SET kind = ?2, comment = ?3, format = ?4, location = ?5, location_is_relative = ?6, \
-         has_partition_columns = ?7 WHERE relation_id = ?1",
+         has_partition_columns = ?7, buckets = ?8 WHERE relation_id = ?1",
         params![
             id.0,
             kind,
@@ -374,6 +348,7 @@ fn store_table(tx: &Transaction<'_>, folder: &Folder, id: RelationId, table: &Ta
             location.text,
             location.is_relative,
             table.partition_columns.is_some(),
+            buckets,
         ],
     )?;
     let columns = table.columns.iter().map(|column| (column, false));
@@ -398,7 +373,7 @@ fn store_table(tx: &Transaction<'_>, folder: &Folder, id: RelationId, table: &Ta
         store_constraint(tx, id, ordinal, constraint)?;
     }
     match &table.statistics {
-        Some(statistics) => store_statistics(tx, id, statistics),
+        Some(known) => statistics::store(tx, id, known),
         None => Ok(()),
     }
 }
@@ -437,23 +412,6 @@ fn store_constraint(tx: &Transaction<'_>, id: RelationId, ordinal: i64, constrai
                 params![constraint_id, ordinal, is_referenced, name],
             )?;
         }
-    }
-    Ok(())
-}
-
-fn store_statistics(tx: &Transaction<'_>, id: RelationId, statistics: &TableStatistics) -> Outcome<()> {
-    run(
-        tx,
-        "INSERT INTO table_statistics (relation_id, row_count, byte_count) VALUES (?1, ?2, ?3)",
-        params![id.0, count_to_row(statistics.rows), count_to_row(statistics.bytes)],
-    )?;
-    for (name, column) in &statistics.columns {
-        run(
-            tx,
-            "INSERT INTO column_statistics (relation_id, column_name, null_count, distinct_count, minimum, maximum) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![id.0, name, count_to_row(column.nulls), count_to_row(column.distinct), column.min, column.max],
-        )?;
     }
     Ok(())
 }

@@ -9,7 +9,9 @@ use sqlparser::ast::ObjectName;
 use super::arguments::Argument;
 use super::last::bytes;
 use super::{Call, eyes};
-use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, beside, in_catalog};
+use crate::catalog::model::{
+    FileFormat, Relation, Table, TableKind, TableName, TableStatistics, beside, in_catalog,
+};
 use crate::catalog::show_create::{constraint_clause, without_secrets};
 use crate::cli::output::OutputOptions;
 use crate::cli::runner::Ended;
@@ -146,12 +148,22 @@ async fn of_files(session: &Session, files: &FileTable, relation: Option<&Relati
     if !files.partitions().columns().is_empty() {
         lines.push(format!("Partitions: {}", files.partitions().rows().len()));
     }
-    let known = table.and_then(|table| table.statistics.as_ref()).and_then(|statistics| statistics.rows);
-    let rows = match known {
+    let analyzed = table.and_then(|table| Some((table, table.statistics.as_ref()?)));
+    let difference = match analyzed {
+        Some((table, _)) => session.statistics_differ(table).await?,
+        None => None,
+    };
+    let rows = match rows_by_footers(session, files).await? {
         Some(rows) => Some(rows),
-        None => rows_by_footers(session, files).await?,
+        None if difference.is_none() => analyzed.and_then(|(_, statistics)| statistics.rows),
+        None => None,
     };
     lines.extend(rows.map(|rows| format!("Rows: {rows}")));
+    if let Some((_, TableStatistics { basis: Some(basis), .. })) = analyzed {
+        let at = basis.analyzed_at.format("%Y-%m-%d %H:%M:%S UTC");
+        let since = difference.map_or_else(String::new, |difference| format!("; {difference}"));
+        lines.push(format!("Analyzed: {at}{since}"));
+    }
     Ok(lines)
 }
 

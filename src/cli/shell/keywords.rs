@@ -22,6 +22,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "CAST",
     "COLUMNS",
     "COMMENT",
+    "COMPUTE",
     "CONSTRAINT",
     "COPY",
     "CREATE",
@@ -110,6 +111,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "SETS",
     "SHOW",
     "SIMILAR",
+    "STATISTICS",
     "STORED",
     "TABLE",
     "TABLES",
@@ -138,6 +140,7 @@ pub(super) const KEYWORDS: &[&str] = &[
 /// Words that a statement begins with.
 pub(super) const STATEMENTS: &[&str] = &[
     "ALTER TABLE",
+    "ANALYZE TABLE",
     "COPY",
     "CREATE",
     "DESCRIBE",

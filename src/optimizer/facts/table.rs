@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::common::{Constraint, Constraints, DFSchemaRef, ScalarValue, Statistics};
 use datafusion::datasource::DefaultTableSource;
 use datafusion::error::Result;
@@ -244,8 +245,30 @@ impl TableProvider for KnownTable {
         self.inner.supports_filters_pushdown(filters)
     }
 
+    /// What the files say, exact, and beside it what ANALYZE found: how many values of a column are different, for one. `None`: neither
+    /// says anything.
     fn statistics(&self) -> Option<Statistics> {
-        self.inner.statistics()
+        let of_inner = self.inner.statistics();
+        if of_inner.is_none() && self.facts.rows.is_none() && self.facts.columns.is_empty() {
+            return None;
+        }
+        let mut statistics = of_inner.unwrap_or_else(|| Statistics::new_unknown(&self.schema()));
+        let exact = |count: u64| Precision::Exact(usize::try_from(count).unwrap_or(usize::MAX));
+        if let Some(rows) = self.facts.rows {
+            statistics.num_rows = exact(rows);
+        }
+        for (column, facts) in statistics.column_statistics.iter_mut().zip(&self.facts.columns) {
+            if let Some(nulls) = facts.nulls {
+                column.null_count = exact(nulls);
+            }
+            if let Some(min) = &facts.min {
+                column.min_value = Precision::Exact(min.clone());
+            }
+            if let Some(max) = &facts.max {
+                column.max_value = Precision::Exact(max.clone());
+            }
+        }
+        Some(statistics)
     }
 
     async fn insert_into(

@@ -181,7 +181,7 @@ impl Session {
             _ => None,
         };
         let check = Check { session: self, constraint, concerned: &concerned, rows_read: AtomicU64::new(0) };
-        wait_until_changes_show(&concerned).await;
+        wait_until_changes_show(concerned.sides()).await;
         let outcome = check.run(appended.as_ref()).await;
         // A file that goes or changes makes reading fail, or makes one answer of two states: that is the better message.
         self.require_unchanged(&concerned).await?;
@@ -259,7 +259,7 @@ impl Session {
         Ok(Concerned { own, parent })
     }
 
-    async fn list(&self, table: Table) -> Result<Listed> {
+    pub(super) async fn list(&self, table: Table) -> Result<Listed> {
         let partitions = self.metastore.partitions(&table.name).await?;
         let open = self.tables.open_with(&self.context.state(), &table, partitions).await?;
         Ok(Listed::new(table, Arc::new(open)))
@@ -305,10 +305,10 @@ const CLOCK_TICK: Duration = Duration::from_millis(50);
 
 /// Waits if a file was changed just now. A system's clock for files goes in ticks: a file that is changed twice in one tick
 /// looks the same after the second change. Once the tick is over, whatever is changed while or after it is read shows.
-async fn wait_until_changes_show(concerned: &Concerned) {
+pub(super) async fn wait_until_changes_show<'a>(tables: impl Iterator<Item = &'a Listed>) {
     let now = Utc::now().timestamp_nanos_opt().map_or(0, i128::from);
     let tick = i128::try_from(CLOCK_TICK.as_nanos()).unwrap_or(i128::MAX);
-    let files = concerned.sides().filter(|side| side.open.location().is_local()).flat_map(|side| side.files.files());
+    let files = tables.filter(|side| side.open.location().is_local()).flat_map(|side| side.files.files());
     let mut changed = files.map(|file| file.tag.as_deref().and_then(time_of_change).unwrap_or(now));
     if changed.any(|changed| now - changed < tick) {
         tokio::time::sleep(CLOCK_TICK).await;

@@ -13,8 +13,9 @@ use crate::catalog::Metastore;
 use crate::catalog::evidence::{Difference, Evidence, FileSet, Standing};
 use crate::catalog::model::{Constraint, ConstraintKind, Table, TableName};
 use crate::error::Result;
+use crate::session::ddl::columns::former_names;
 use crate::sql::types::to_sql;
-use crate::storage::FileTable;
+use crate::storage::{FileTable, FormerNames};
 
 /// A table as one listing found it.
 #[derive(Debug, Clone)]
@@ -93,6 +94,12 @@ struct Side<'a> {
     /// On the local disk the files' fingerprints tell two places apart, and a catalog's folder may be moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<&'a str>,
+    /// Where columns are found by their places in a line, these: another order of columns makes other columns of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<usize>,
+    /// What the columns are called in older files.
+    #[serde(skip_serializing_if = "FormerNames::is_empty")]
+    former_names: FormerNames,
 }
 
 impl<'a> Side<'a> {
@@ -107,6 +114,14 @@ impl<'a> Side<'a> {
             format: listed.open.format().name(),
             options: &listed.table.options,
             location: (!listed.open.location().is_local()).then_some(listed.table.location.as_str()),
+            places: match listed.open.format().is_text() {
+                true => columns.iter().filter_map(|name| schema.index_of(name).ok()).collect(),
+                false => Vec::new(),
+            },
+            former_names: former_names(&listed.table)
+                .into_iter()
+                .filter(|(column, _)| columns.contains(column))
+                .collect(),
         }
     }
 }

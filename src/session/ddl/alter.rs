@@ -72,29 +72,17 @@ impl Session {
                 .await
             }
             AlterAction::AddColumns { columns, if_not_exists } => {
-                if table.columns.is_empty() {
-                    return Err(Error::statement(format!("the columns of {name} are those of its files"))
-                        .help("CREATE EXTERNAL TABLE with a list of columns declares them"));
-                }
-                let (added, if_not_exists) = (super::table::columns_from(columns)?, *if_not_exists);
-                self.change(&name, move |table| {
-                    for column in added {
-                        let taken =
-                            |other: &&crate::catalog::model::Column| other.name.eq_ignore_ascii_case(&column.name);
-                        match table.columns.iter().chain(table.partition_columns.iter().flatten()).find(taken) {
-                            Some(_) if if_not_exists => {}
-                            Some(_) => {
-                                return Err(Error::statement(format!(
-                                    "table {} has a column \"{}\" already",
-                                    table.name, column.name
-                                )));
-                            }
-                            None => table.columns.push(column),
-                        }
-                    }
-                    Ok(())
-                })
-                .await
+                self.add_columns(table, columns, *if_not_exists, parsed).await
+            }
+            AlterAction::ChangeColumn(change) => self.change_column(table, change, parsed).await,
+            AlterAction::ReplaceColumns(columns) => self.replace_columns(table, columns, parsed).await,
+            AlterAction::DropColumn { name, if_exists } => self.drop_column(table, name, *if_exists, parsed).await,
+            AlterAction::RenamePartition { from, to } => self.rename_partition(&table, from, to, &parsed.source).await,
+            AlterAction::ExchangePartition { partition, with } => {
+                self.exchange_partition(&table, partition, with, &parsed.source).await
+            }
+            AlterAction::SetLocation { partition, place, place_span } => {
+                self.set_location(&table, partition, place, *place_span, &parsed.source).await
             }
             AlterAction::AddConstraint(definition) => {
                 let ready = self.ready_constraint(&table, definition, parsed).await?;
@@ -138,7 +126,7 @@ impl Session {
         }
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         name: &TableName,
         change: impl FnOnce(&mut Table) -> Result<()> + Send + 'static,

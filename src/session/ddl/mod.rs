@@ -1,9 +1,12 @@
 //! Statements that change the catalog.
 
 mod alter;
+pub(super) mod columns;
 mod constraint;
 mod database;
 mod drop;
-mod partition;
+pub(super) mod partition;
+mod partition_filter;
+mod partition_moves;
 pub(super) mod table;
 mod view;

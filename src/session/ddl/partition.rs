@@ -2,17 +2,19 @@
 //!
 //! What partitions a table has is what its folders say, whenever it is looked at.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlparser::ast::{Expr, ObjectName};
+use sqlparser::ast::{Expr, ObjectName, Spanned};
 
+use super::partition_filter::PartitionFilter;
 use crate::catalog::model::{Partition, Table};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::insert::{PartitionColumn, Replaces, partition_of, partition_spec};
-use crate::sql::source::Source;
-use crate::sql::statement::{Load, ParsedStatement, Truncate};
+use crate::sql::source::{Source, Span};
+use crate::sql::statement::{Load, NewPartition, ParsedStatement, Truncate};
 use crate::storage::commit::Staging;
 use crate::storage::listing;
 use crate::storage::location::Location;
@@ -85,7 +87,7 @@ impl Session {
     pub(in crate::session) async fn add_partitions(
         &self,
         table: &Table,
-        partitions: &[Vec<Expr>],
+        partitions: &[NewPartition],
         if_not_exists: bool,
         source: &Arc<Source>,
     ) -> Result<()> {
@@ -95,12 +97,15 @@ impl Session {
         let there = folders(&root, count)?;
         let mut made = Vec::new();
         for partition in partitions {
-            let wanted = partition_spec(partition, table, source)?;
+            let wanted = partition_spec(&partition.values, table, source)?;
             if wanted.len() != count || wanted.iter().any(|column| column.value.is_none()) {
                 return Err(Error::statement(format!(
                     "ADD PARTITION needs a value for each partition column of {}",
                     table.name
                 )));
+            }
+            if let Some((place, span)) = &partition.place {
+                self.require_own_place(table, &wanted, place, *span, source)?;
             }
             match there.iter().any(|name| matches(&format!("{name}/"), &wanted)) {
                 true if if_not_exists => {}
@@ -134,24 +139,19 @@ impl Session {
         let root = local_root(table, &self.location(&table.location)?)?;
         let there = folders(&root, table.partition_columns.as_ref().map_or(0, Vec::len))?;
         for partition in partitions {
-            let wanted = partition_spec(partition, table, source)?;
-            require_values(&wanted)?;
-            let gone: Vec<&String> = there.iter().filter(|name| matches(&format!("{name}/"), &wanted)).collect();
-            if gone.is_empty() && !if_exists {
-                return Err(Error::statement(format!("{} has no partition {}", table.name, folder_of(&wanted)))
+            let filter = PartitionFilter::read(partition, table, source)?;
+            let gone: HashSet<String> = there.iter().filter(|name| filter.accepts(name)).cloned().collect();
+            if gone.is_empty() {
+                if if_exists {
+                    continue;
+                }
+                let span = Span::union_iter(partition.iter().map(Spanned::span));
+                return Err(Error::statement(format!("{} has no such partition", table.name))
+                    .at(source, span)
                     .help("SHOW PARTITIONS lists them; DROP IF EXISTS passes over it"));
             }
-            self.delete_rows(table, Replaces::Partitions(values(&wanted))).await?;
-            // Folders that held no file.
-            for name in gone {
-                let mut folder = Some(root.join(name));
-                while let Some(empty) = folder.filter(|folder| *folder != root) {
-                    if std::fs::remove_dir(&empty).is_err() {
-                        break;
-                    }
-                    folder = empty.parent().map(Path::to_path_buf);
-                }
-            }
+            self.delete_rows(table, Replaces::Folders(gone.clone())).await?;
+            gone.iter().for_each(|folder| unlink_empty(&root, folder));
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Session {
     }
 }
 
-fn require_partitions(table: &Table) -> Result<()> {
+pub(super) fn require_partitions(table: &Table) -> Result<()> {
     match table.partition_columns.as_ref().is_none_or(Vec::is_empty) {
         true => Err(Error::statement(format!("{} is not partitioned", table.name))),
         false => Ok(()),
@@ -222,7 +222,7 @@ fn require_partitions(table: &Table) -> Result<()> {
 }
 
 /// A column without a value must not pass for one that is NULL, nor for all values: rows go.
-fn require_values(partition: &[PartitionColumn]) -> Result<()> {
+pub(super) fn require_values(partition: &[PartitionColumn]) -> Result<()> {
     match partition.iter().find(|column| column.value.is_none()) {
         Some(column) => Err(Error::statement(format!("PARTITION needs a value for {} here", column.name))
             .help("a column that is left out stands for all of its values")),
@@ -230,7 +230,7 @@ fn require_values(partition: &[PartitionColumn]) -> Result<()> {
     }
 }
 
-fn local_root(table: &Table, location: &Location) -> Result<std::path::PathBuf> {
+pub(super) fn local_root(table: &Table, location: &Location) -> Result<std::path::PathBuf> {
     match location.local_root() {
         Some(root) if location.is_folder() => Ok(root),
         _ => Err(Error::statement(format!(
@@ -240,13 +240,24 @@ fn local_root(table: &Table, location: &Location) -> Result<std::path::PathBuf> 
     }
 }
 
+/// Takes folders away that hold no file.
+pub(super) fn unlink_empty(root: &Path, folder: &str) {
+    let mut folder = Some(root.join(folder));
+    while let Some(empty) = folder.filter(|folder| folder != root) {
+        if std::fs::remove_dir(&empty).is_err() {
+            break;
+        }
+        folder = empty.parent().map(Path::to_path_buf);
+    }
+}
+
 /// The values of a clause as folders have them.
 fn values(partition: &[PartitionColumn]) -> Vec<(String, Option<String>)> {
     partition.iter().map(|column| (column.name.clone(), column.text())).collect()
 }
 
 /// Whether a path's folders have all values of a clause; columns without one match any.
-fn matches(path: &str, wanted: &[PartitionColumn]) -> bool {
+pub(in crate::session) fn matches(path: &str, wanted: &[PartitionColumn]) -> bool {
     let has = partition_of(path);
     wanted
         .iter()
@@ -255,7 +266,7 @@ fn matches(path: &str, wanted: &[PartitionColumn]) -> bool {
 }
 
 /// `dt=2024-01-01/country=KR`
-fn folder_of(partition: &[PartitionColumn]) -> String {
+pub(super) fn folder_of(partition: &[PartitionColumn]) -> String {
     let texts: Vec<Option<String>> = partition.iter().map(PartitionColumn::text).collect();
     folders_of(partition.iter().map(|column| column.name.as_str()).zip(texts.iter().map(Option::as_deref)))
 }
@@ -298,7 +309,7 @@ fn folders_of<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> S
 }
 
 /// The partition folders below a table's folder, also those without files.
-fn folders(root: &Path, depth: usize) -> Result<Vec<String>> {
+pub(super) fn folders(root: &Path, depth: usize) -> Result<Vec<String>> {
     let mut level = vec![String::new()];
     for _ in 0..depth {
         let mut deeper = Vec::new();

@@ -112,6 +112,7 @@ impl Session {
             partition_columns: model.partition_columns,
             options: if create.format.is_none() { model.options } else { table.options.clone() },
             comment: table.comment.clone().or(model.comment),
+            buckets: model.buckets,
             ..table
         })
     }
@@ -165,6 +166,7 @@ impl Session {
             }
         }
         duplicate_column(&table)?;
+        require_bucket_columns(&table)?;
         for constraint in &create.constraints {
             self.add_constraint(&mut table, constraint, parsed).await?;
         }
@@ -191,6 +193,7 @@ impl Session {
             partition_columns: None,
             options: create.options.iter().map(|(key, value)| (key.to_lowercase(), value.clone())).collect(),
             properties: create.properties.iter().cloned().collect(),
+            buckets: create.buckets.clone(),
             comment: create.comment.clone(),
             constraints: Vec::new(),
             statistics: None,
@@ -266,6 +269,7 @@ impl Session {
         table.columns = columns;
         table.partition_columns = Some(with_comments(partition_columns, create));
         duplicate_column(&table)?;
+        require_bucket_columns(&table)?;
         for constraint in &create.constraints {
             self.add_constraint(&mut table, constraint, parsed).await?;
         }
@@ -415,6 +419,17 @@ fn duplicate_column(table: &Table) -> Result<()> {
         return Err(Error::statement("a table needs at least one column that is not a partition column"));
     }
     Ok(())
+}
+
+/// The columns that rows are divided by are in the files.
+fn require_bucket_columns(table: &Table) -> Result<()> {
+    let Some(buckets) = &table.buckets else { return Ok(()) };
+    let named = buckets.columns.iter().chain(buckets.sorted_by.iter().map(|sort| &sort.column));
+    let mut missing = named.filter(|name| !table.columns.iter().any(|column| column.name == **name));
+    match missing.next() {
+        None => Ok(()),
+        Some(name) => Err(Error::statement(format!("CLUSTERED BY names \"{name}\", which is no column of the files"))),
+    }
 }
 
 /// A query's columns, and those of them that become partition columns, in the order of PARTITIONED BY.

@@ -1,9 +1,9 @@
-//! ALTER TABLE: rename, properties, new columns, constraints and their checks.
+//! ALTER TABLE: rename, properties, columns, partitions, constraints and their checks.
 
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Parsed, constraint, create, partition, words};
+use super::{Parsed, columns, constraint, create, partition, words};
 use crate::sql::statement::{AlterAction, AlterTable, ColumnDefinition, Statement};
 
 pub(super) fn alter(parser: &mut Parser) -> Parsed<Statement> {
@@ -18,6 +18,19 @@ pub(super) fn alter(parser: &mut Parser) -> Parsed<Statement> {
 fn action(parser: &mut Parser) -> Parsed<AlterAction> {
     if words::take(parser, &["RENAME", "TO"]) {
         return Ok(AlterAction::Rename(parser.parse_object_name(false)?));
+    }
+    if let Some(partition) = partition::clause(parser)? {
+        return partition::of_one(parser, partition);
+    }
+    if words::take(parser, &["EXCHANGE"]) {
+        return partition::exchange(parser);
+    }
+    if words::take(parser, &["SET", "LOCATION"]) {
+        let (place, place_span) = words::string(parser)?;
+        return Ok(AlterAction::SetLocation { partition: Vec::new(), place, place_span });
+    }
+    if let Some(action) = columns::change(parser)? {
+        return Ok(action);
     }
     if words::take(parser, &["SET", "TBLPROPERTIES"]) {
         return Ok(AlterAction::SetProperties(words::pairs(parser)?));
@@ -54,17 +67,18 @@ fn action(parser: &mut Parser) -> Parsed<AlterAction> {
             None => add(parser),
         };
     }
-    if words::take(parser, &["DROP"])
-        && let Some(action) = partition::drop(parser)?
-    {
-        return Ok(action);
+    if words::take(parser, &["DROP"]) {
+        return match partition::drop(parser)? {
+            Some(action) => Ok(action),
+            None => columns::drop(parser),
+        };
     }
     if words::take(parser, &["RECOVER", "PARTITIONS"]) || words::take(parser, &["REPAIR", "PARTITION"]) {
         return Ok(AlterAction::RecoverPartitions);
     }
     words::unexpected(
         parser,
-        "RENAME TO, SET TBLPROPERTIES, UNSET TBLPROPERTIES, ADD COLUMNS, ADD CONSTRAINT, DROP CONSTRAINT or VALIDATE CONSTRAINT",
+        "RENAME TO, SET TBLPROPERTIES, SET LOCATION, ADD COLUMNS, CHANGE, RENAME COLUMN, REPLACE COLUMNS, ADD PARTITION, DROP PARTITION, EXCHANGE PARTITION, ADD CONSTRAINT, DROP CONSTRAINT or VALIDATE CONSTRAINT",
     )
 }
 
@@ -77,6 +91,7 @@ fn add(parser: &mut Parser) -> Parsed<AlterAction> {
         parser.expect_token(&Token::LParen)?;
         let columns = parser.parse_comma_separated(plain_column)?;
         parser.expect_token(&Token::RParen)?;
+        columns::cascade(parser);
         return Ok(AlterAction::AddColumns { columns, if_not_exists: false });
     }
     words::take(parser, &["COLUMN"]);
@@ -85,7 +100,7 @@ fn add(parser: &mut Parser) -> Parsed<AlterAction> {
 }
 
 /// A column without constraints: they would hold for files that are there already, so they are added by a statement of their own.
-fn plain_column(parser: &mut Parser) -> Parsed<ColumnDefinition> {
+pub(super) fn plain_column(parser: &mut Parser) -> Parsed<ColumnDefinition> {
     let (column, constraints) = create::column(parser)?;
     match constraints.first() {
         None => Ok(column),

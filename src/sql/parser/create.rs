@@ -71,6 +71,7 @@ fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statem
         location: None,
         options: Vec::new(),
         properties: Vec::new(),
+        buckets: None,
         query: None,
         like: None,
     };

@@ -4,6 +4,8 @@
 //! token stream; queries are left to sqlparser itself.
 
 mod alter;
+mod analyze;
+mod columns;
 mod constraint;
 mod copy;
 mod create;
@@ -81,6 +83,7 @@ fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
         Some("SET") => session::set(parser, text),
         Some("RESET") => session::reset(parser, text),
         Some("COPY") => copy::copy(parser),
+        Some("ANALYZE") => analyze::analyze(parser),
         Some("MSCK") => partition::msck(parser),
         Some("TRUNCATE") => partition::truncate(parser),
         Some("LOAD") => partition::load(parser),

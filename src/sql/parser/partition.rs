@@ -5,7 +5,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::{Parsed, words};
-use crate::sql::statement::{AlterAction, Load, Repair, Statement, Truncate};
+use crate::sql::statement::{AlterAction, Load, NewPartition, Repair, Statement, Truncate};
 
 /// `MSCK [REPAIR] TABLE t [ADD | DROP | SYNC PARTITIONS]`
 pub(super) fn msck(parser: &mut Parser) -> Parsed<Statement> {
@@ -65,18 +65,33 @@ pub(super) fn add(parser: &mut Parser) -> Parsed<Option<AlterAction>> {
     let if_not_exists = words::if_not_exists(parser);
     let mut partitions = Vec::new();
     while let Some(partition) = clause(parser)? {
-        let span = parser.peek_token_ref().span;
-        if words::take(parser, &["LOCATION"]) {
-            words::string(parser)?;
-            return words::refuse(
-                "a partition lies in the table's folder; LOCATION is not supported here, and a table of its own and a view with UNION ALL may do",
-                span,
-            );
-        }
-        partitions.push(partition);
+        let place = if words::take(parser, &["LOCATION"]) { Some(words::string(parser)?) } else { None };
+        partitions.push(NewPartition { values: partition, place });
         let _ = parser.consume_token(&Token::Comma);
     }
     Ok(Some(AlterAction::AddPartitions { partitions, if_not_exists }))
+}
+
+/// `PARTITION (…) RENAME TO PARTITION (…)`, `PARTITION (…) SET LOCATION '…'`
+pub(super) fn of_one(parser: &mut Parser, partition: Vec<Expr>) -> Parsed<AlterAction> {
+    if words::take(parser, &["RENAME", "TO"]) {
+        return match clause(parser)? {
+            Some(to) => Ok(AlterAction::RenamePartition { from: partition, to }),
+            None => words::unexpected(parser, "PARTITION (…)"),
+        };
+    }
+    if words::take(parser, &["SET", "LOCATION"]) {
+        let (place, place_span) = words::string(parser)?;
+        return Ok(AlterAction::SetLocation { partition, place, place_span });
+    }
+    words::unexpected(parser, "RENAME TO PARTITION or SET LOCATION")
+}
+
+/// `EXCHANGE PARTITION (…) WITH TABLE u`, behind EXCHANGE.
+pub(super) fn exchange(parser: &mut Parser) -> Parsed<AlterAction> {
+    let Some(partition) = clause(parser)? else { return words::unexpected(parser, "PARTITION (…)") };
+    words::expect(parser, &["WITH", "TABLE"])?;
+    Ok(AlterAction::ExchangePartition { partition, with: parser.parse_object_name(false)? })
 }
 
 /// `DROP [IF EXISTS] PARTITION (…), PARTITION (…) [PURGE]`, behind DROP; `None` if something else comes.

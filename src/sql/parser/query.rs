@@ -13,7 +13,7 @@ use crate::names::nearest;
 use crate::sql::dialect::Dialect;
 use crate::sql::rewrite;
 use crate::sql::source::Source;
-use crate::sql::statement::{CopySource, CreateView, Describe, Statement};
+use crate::sql::statement::{AlterAction, CopySource, CreateView, Describe, Statement};
 use crate::sql::variables::{Variables, with_span};
 use crate::sql::visit::visit_mut;
 
@@ -38,7 +38,6 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
         Some("BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT") => {
             return words::refuse("there are no transactions over several statements; each statement is one", span);
         }
-        Some("ANALYZE") => return words::refuse("ANALYZE TABLE is not supported yet", span),
         Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
             return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
         }
@@ -72,6 +71,18 @@ pub(super) fn finish(
             CopySource::Query(query) => finish_part.part(query.as_mut()),
             CopySource::Table(_) => Ok(()),
         },
+        Statement::AlterTable(alter) if dialect == Dialect::Hive => {
+            match &mut alter.action {
+                AlterAction::AddColumns { columns, .. } | AlterAction::ReplaceColumns(columns) => {
+                    columns.iter_mut().for_each(|column| rewrite::hive::types::to_ansi(&mut column.data_type));
+                }
+                AlterAction::ChangeColumn(change) => {
+                    change.data_type.iter_mut().for_each(rewrite::hive::types::to_ansi);
+                }
+                _ => {}
+            }
+            Ok(())
+        }
         Statement::CreateTable(create) if dialect == Dialect::Hive => {
             create.columns.iter_mut().for_each(|column| rewrite::hive::types::to_ansi(&mut column.data_type));
             let partitions = create.partitioned_by.iter_mut().filter_map(|column| column.data_type.as_mut());

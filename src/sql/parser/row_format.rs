@@ -1,10 +1,11 @@
 //! How a table's files are written, in Hive's words: ROW FORMAT, STORED AS, CLUSTERED BY, SKEWED BY.
 
+use sqlparser::ast::Ident;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Span, Token};
 
 use super::{Parsed, words};
-use crate::catalog::model::FileFormat;
+use crate::catalog::model::{BucketSort, Buckets, FileFormat};
 use crate::sql::statement::CreateTable;
 use crate::storage::{HiveNames, HiveStorage};
 
@@ -27,6 +28,7 @@ pub(super) struct Storage {
     input_format: Option<String>,
     output_format: Option<String>,
     options: Vec<(String, String)>,
+    buckets: Option<Buckets>,
     /// Of the first clause.
     span: Option<Span>,
 }
@@ -54,14 +56,7 @@ impl Storage {
         } else if words::take(parser, &["STORED", "BY"]) {
             return words::refuse("storage handlers are not supported; a table is a folder of files", span);
         } else if words::take(parser, &["CLUSTERED", "BY"]) {
-            // What is written is not divided into buckets; what is read may be.
-            words::names_in_parentheses(parser)?;
-            if words::take(parser, &["SORTED", "BY"]) {
-                parenthesized(parser)?;
-            }
-            words::expect(parser, &["INTO"])?;
-            parser.parse_number_value()?;
-            words::expect(parser, &["BUCKETS"])?;
+            self.buckets = Some(buckets(parser)?);
         } else if words::take(parser, &["SKEWED", "BY"]) {
             words::names_in_parentheses(parser)?;
             words::expect(parser, &["ON"])?;
@@ -116,7 +111,8 @@ impl Storage {
     }
 
     /// Writes format and options into the table, once all clauses are read.
-    pub(super) fn finish(self, table: &mut CreateTable) -> Parsed<()> {
+    pub(super) fn finish(mut self, table: &mut CreateTable) -> Parsed<()> {
+        table.buckets = self.buckets.take();
         if self.span.is_none() {
             return Ok(());
         }
@@ -158,6 +154,37 @@ impl Storage {
         options.extend(self.options);
         Ok((format, options))
     }
+}
+
+/// `(a) [SORTED BY (b DESC)] INTO 32 BUCKETS`, behind CLUSTERED BY. What is written here is not divided so; what is read may be.
+fn buckets(parser: &mut Parser) -> Parsed<Buckets> {
+    let columns = words::names_in_parentheses(parser)?.iter().map(folded).collect();
+    let mut sorted_by = Vec::new();
+    if words::take(parser, &["SORTED", "BY"]) {
+        parser.expect_token(&Token::LParen)?;
+        sorted_by = parser.parse_comma_separated(|parser| {
+            let column = folded(&parser.parse_identifier()?);
+            let descending = words::take(parser, &["DESC"]);
+            if !descending {
+                words::take(parser, &["ASC"]);
+            }
+            Ok(BucketSort { column, descending })
+        })?;
+        parser.expect_token(&Token::RParen)?;
+    }
+    words::expect(parser, &["INTO"])?;
+    let span = parser.peek_token_ref().span;
+    let count = parser.parse_literal_uint()?;
+    if count == 0 {
+        return words::refuse("there is at least one bucket", span);
+    }
+    words::expect(parser, &["BUCKETS"])?;
+    Ok(Buckets { columns, sorted_by, count })
+}
+
+/// An unquoted name is the same in any case.
+fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 /// Passes over what stands in parentheses.

@@ -101,9 +101,16 @@ pub(super) fn describe(parser: &mut Parser) -> Parsed<Statement> {
     let span = parser.peek_token_ref().span;
     // FORMATTED is a table's name too, so it is Hive's word only with a name behind it.
     let names_follow = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
+    let mut formatted = false;
     match words::peek(parser, 0).as_deref() {
         Some("FORMATTED" | "EXTENDED") if names_follow => {
-            return words::refuse("DESCRIBE FORMATTED is not supported yet; SHOW CREATE TABLE shows the same", span);
+            parser.next_token();
+            formatted = true;
+            if words::peek(parser, 0).as_deref() == Some("TABLE")
+                && matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
+            {
+                parser.next_token();
+            }
         }
         Some("DATABASE" | "SCHEMA" | "FUNCTION") if names_follow => {
             return words::refuse("only tables, views and queries can be described", span);
@@ -113,9 +120,30 @@ pub(super) fn describe(parser: &mut Parser) -> Parsed<Statement> {
         }
         _ => {}
     }
-    if query::begins(parser) {
+    if !formatted && query::begins(parser) {
         let query = parser.parse_query()?;
         return Ok(Statement::Describe(Describe::Query(Box::new(sqlparser::ast::Statement::Query(query)))));
     }
-    Ok(Statement::Describe(Describe::Table(parser.parse_object_name(true)?)))
+    let table = parser.parse_object_name(true)?;
+    // The column may stand before the partition or behind it.
+    let mut column = column_of_table(parser)?;
+    let clause = partition::clause(parser)?;
+    if column.is_none() {
+        column = column_of_table(parser)?;
+    }
+    Ok(Statement::Describe(match (formatted, column) {
+        (true, column) => Describe::Formatted { table, column, partition: clause.unwrap_or_default() },
+        (false, Some(column)) => Describe::Column(table, column),
+        // A partition has the table's columns.
+        (false, None) => Describe::Table(table),
+    }))
+}
+
+fn column_of_table(parser: &mut Parser) -> Parsed<Option<Ident>> {
+    match &parser.peek_token_ref().token {
+        Token::Word(word) if word.quote_style.is_some() || !word.value.eq_ignore_ascii_case("PARTITION") => {
+            parser.parse_identifier().map(Some)
+        }
+        _ => Ok(None),
+    }
 }

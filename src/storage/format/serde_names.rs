@@ -137,6 +137,27 @@ impl HiveStorage {
     }
 }
 
+/// The classes by which Hive reads and writes a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiveClasses {
+    pub serde: &'static str,
+    pub input_format: &'static str,
+    pub output_format: &'static str,
+}
+
+impl HiveClasses {
+    /// `None` for a format that Hive does not have.
+    pub fn of(format: FileFormat) -> Option<Self> {
+        let first = |known: &'static [(&'static str, Meaning)], wanted: Meaning| {
+            known.iter().find(|(_, meaning)| *meaning == wanted).map(|(name, _)| *name)
+        };
+        let meaning = Meaning::Format(format);
+        let files = if is_of_lines(meaning) { Meaning::Lines } else { meaning };
+        let serde = first(SERDES, meaning)?;
+        Some(HiveClasses { serde, input_format: first(INPUTS, files)?, output_format: first(OUTPUTS, files)? })
+    }
+}
+
 impl Meaning {
     fn storage(self) -> Result<HiveStorage> {
         let format = |format| Ok(HiveStorage { format, options: &[] });
@@ -232,6 +253,23 @@ mod tests {
         assert_eq!(of("", "", "").unwrap(), None);
         let orc = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
         assert_eq!(of("", "", orc).unwrap(), Some(FileFormat::Orc));
+    }
+
+    #[test]
+    fn the_classes_of_a_format_mean_that_format() {
+        for format in FileFormat::ALL {
+            let Some(classes) = HiveClasses::of(format) else {
+                assert!(matches!(format, FileFormat::Csv | FileFormat::Json | FileFormat::Arrow), "{format}");
+                continue;
+            };
+            let names = HiveNames {
+                stored_as: None,
+                serde: Some(classes.serde),
+                input_format: Some(classes.input_format),
+                output_format: Some(classes.output_format),
+            };
+            assert_eq!(HiveStorage::of(names).unwrap().map(|storage| storage.format), Some(format));
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn spec(
         format: Some(format),
         columns: Some(Arc::new(Schema::new(fields(columns)))),
         partition_columns: Some(fields(partitions)),
+        former_names: Default::default(),
         ..TableSpec::of(session.location(text))
     }
 }

@@ -310,8 +310,8 @@ fn wanted(before: &[Lexeme]) -> Wanted {
         ["CREATE"] | ["CREATE", "OR", "REPLACE"] => Wanted::Words(CREATED.to_vec()),
         ["DROP"] => Wanted::Words(DROPPED.to_vec()),
         ["CREATE", .., "TABLE" | "VIEW" | "DATABASE"] => Wanted::Nothing,
-        ["DESCRIBE" | "DESC"] | ["COPY"] => Wanted::Relations,
-        ["SHOW", ..] | ["DROP", ..] | ["ALTER", ..]
+        ["DESCRIBE" | "DESC"] | ["DESCRIBE" | "DESC", "FORMATTED" | "EXTENDED"] | ["COPY"] => Wanted::Relations,
+        ["SHOW", ..] | ["DROP", ..] | ["ALTER", ..] | ["ANALYZE", ..]
             if words.last().is_some_and(|last| matches!(*last, "TABLE" | "VIEW" | "FROM" | "IN" | "EXISTS")) =>
         {
             Wanted::Relations

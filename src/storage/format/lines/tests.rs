@@ -28,6 +28,7 @@ fn spec(
         options: options.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         columns: Some(Arc::new(Schema::new(fields(columns)))),
         partition_columns: Some(fields(partitions)),
+        former_names: Default::default(),
         ..TableSpec::of(session.location("t/"))
     }
 }
