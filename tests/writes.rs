@@ -55,6 +55,12 @@ const WRITES: &[(&str, &str, &str)] = &[
     ("INSERT OVERWRITE TABLE p PARTITION (dt) SELECT id * 10, dt FROM p", "1 a,2 a,3 b", "10 a,20 a,30 b"),
     ("TRUNCATE TABLE p", "1 a,2 a,3 b", ""),
     ("ALTER TABLE p DROP PARTITION (dt = 'a')", "1 a,2 a,3 b", "3 b"),
+    ("ALTER TABLE p DROP PARTITION (dt > 'a')", "1 a,2 a,3 b", "1 a,2 a"),
+    ("ALTER TABLE p PARTITION (dt = 'a') RENAME TO PARTITION (dt = 'c')", "1 a,2 a,3 b", "1 c,2 c,3 b"),
+    ("DELETE FROM p WHERE id = 1", "1 a,2 a,3 b", "2 a,3 b"),
+    ("DELETE FROM p WHERE id IN (SELECT min(id) FROM p)", "1 a,2 a,3 b", "2 a,3 b"),
+    ("UPDATE p SET id = id * 10 WHERE dt = 'a'", "1 a,2 a,3 b", "3 b,10 a,20 a"),
+    ("UPDATE p SET id = id + (SELECT max(id) FROM p), dt = 'b' WHERE id = 2", "1 a,2 a,3 b", "1 a,3 b,5 b"),
 ];
 
 fn seen(folder: &Path) -> String {
@@ -95,6 +101,24 @@ fn a_writer_that_dies_leaves_the_old_rows_or_the_new_ones() {
             assert_eq!(seen(folder.path()), wanted, "{sql}, after {step} and one more");
             assert_eq!(hidden(folder.path()), ["last", "lock"], "{sql}, {step}");
         }
+    }
+}
+
+/// Two tables have no commit in common: what dies between is finished by the same statement, and no row is ever lost.
+#[test]
+fn an_exchange_that_dies_is_finished_when_it_is_run_again() {
+    let exchange = "ALTER TABLE p EXCHANGE PARTITION (dt = 'c') WITH TABLE q";
+    for (step, _) in STEPS {
+        let folder = tempfile::tempdir().expect("a folder");
+        setup(folder.path());
+        rows(folder.path(), "CREATE TABLE q LIKE p; INSERT INTO q PARTITION (dt = 'c') VALUES (7), (8)");
+        let both =
+            "SELECT count(DISTINCT id) AS n FROM (SELECT id FROM p UNION ALL SELECT id FROM q) AS b WHERE id > 6";
+        ostrich(folder.path(), exchange, Some(step));
+        assert_eq!(rows(folder.path(), both), "n\n2\n", "killed at {step}");
+        ostrich(folder.path(), exchange, None);
+        assert_eq!(seen(folder.path()), "1 a,2 a,3 b,7 c,8 c", "again after {step}");
+        assert_eq!(rows(folder.path(), "SELECT count(*) AS n FROM q"), "n\n0\n", "again after {step}");
     }
 }
 

@@ -164,6 +164,10 @@ impl Metastore for Catalogs {
         self.of(&table.database).delete_evidence(table, constraint).await
     }
 
+    async fn is_of_session(&self, name: &TableName) -> Result<bool> {
+        self.of(&name.database).is_of_session(name).await
+    }
+
     async fn partition_statistics(&self, table: &TableName) -> Result<Vec<PartitionStatistics>> {
         self.of(&table.database).partition_statistics(table).await
     }

@@ -1,7 +1,7 @@
 //! A session's own tables over a lasting catalog.
 //!
-//! `--data` makes tables that are there for one session. They hide tables of the same name in the lasting catalog, and
-//! nothing of them is written there.
+//! `--data` and CREATE TEMPORARY make tables that are there for one session. They hide tables of the same name in the lasting
+//! catalog, and nothing of them is written there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +51,16 @@ impl Metastore for LayeredMetastore {
     }
 
     async fn drop_database(&self, name: &str, cascade: bool) -> Result<Vec<Relation>> {
-        self.lasting.drop_database(name, cascade).await
+        let mut dropped = self.lasting.drop_database(name, cascade).await?;
+        // The session knows of a database only by its own tables in it.
+        if self.session.database(name).await?.is_some() {
+            dropped.extend(self.session.drop_database(name, true).await?);
+        }
+        Ok(dropped)
+    }
+
+    async fn is_of_session(&self, name: &TableName) -> Result<bool> {
+        Ok(self.session.relation(name).await?.is_some())
     }
 
     async fn relations(&self, database: &str) -> Result<Vec<Relation>> {

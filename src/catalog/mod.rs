@@ -127,6 +127,11 @@ pub trait Metastore: Send + Sync + Debug {
     /// Forgets the evidence on a constraint, if there is any.
     async fn delete_evidence(&self, table: &TableName, constraint: &str) -> Result<()>;
 
+    /// Whether a name means a table or view of this session alone, which may hide another one.
+    async fn is_of_session(&self, _name: &TableName) -> Result<bool> {
+        Ok(false)
+    }
+
     /// What ANALYZE found in each folder of a table, by folder; nothing for an unknown table. It goes with its table: when
     /// that is dropped or replaced. What is known of the table as a whole is [`Table::statistics`].
     async fn partition_statistics(&self, _table: &TableName) -> Result<Vec<PartitionStatistics>> {

@@ -27,6 +27,7 @@ impl Session {
             Statement::DropDatabase(drop) => self.drop_database(drop).await,
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await,
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await,
+            Statement::ChangeRows(change) => self.check_change_rows(change, parsed).await,
             Statement::Analyze(analyze) => self.table_to_change(&analyze.table, &parsed.source).await.map(|_| ()),
             Statement::Repair(repair) => self.repair(&repair.table).await,
             Statement::Truncate(truncate) => self.table_to_change(&truncate.table, &parsed.source).await.map(|_| ()),

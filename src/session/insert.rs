@@ -41,6 +41,8 @@ pub(super) enum Replaces {
     Touched,
     /// The files in these folders.
     Folders(HashSet<String>),
+    /// These files.
+    Files(HashSet<String>),
 }
 
 /// A partition column in `PARTITION (…)`, with its value if it has one.
@@ -201,6 +203,7 @@ impl Session {
             Replaces::Nothing => false,
             Replaces::Everything => true,
             Replaces::Touched => touched.contains(&partition_of(file)),
+            Replaces::Files(files) => files.contains(file),
             Replaces::Folders(folders) => is_in_one_of(file, folders),
             Replaces::Partitions(wanted) => {
                 let has = partition_of(file);
@@ -303,7 +306,7 @@ impl Session {
 }
 
 /// The table's columns, those of partitions last.
-fn all_columns(table: &Table) -> Vec<(String, DataType)> {
+pub(super) fn all_columns(table: &Table) -> Vec<(String, DataType)> {
     let partitions = table.partition_columns.iter().flatten();
     table.columns.iter().chain(partitions).map(|column| (column.name.clone(), column.data_type.clone())).collect()
 }

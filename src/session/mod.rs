@@ -2,6 +2,7 @@
 //! statements from text to rows.
 
 mod analyze;
+mod change_rows;
 mod check;
 pub mod constraints;
 mod copy;
@@ -42,9 +43,9 @@ pub use show::Function;
 use crate::catalog::hive::{HIVE, HiveMetastore, HiveOptions};
 use crate::catalog::layered::LayeredMetastore;
 use crate::catalog::memory::MemoryMetastore;
-use crate::catalog::model::{DEFAULT_DATABASE, TableName, in_catalog};
+use crate::catalog::model::{DEFAULT_DATABASE, Database, Relation, Table, TableKind, TableName, in_catalog};
 use crate::catalog::sqlite::SqliteMetastore;
-use crate::catalog::{CATALOG, Catalogs, Metastore};
+use crate::catalog::{CATALOG, Catalogs, IfExists, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
 use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_physical_planner};
@@ -113,6 +114,8 @@ pub struct Session {
     warehouse: PathBuf,
     /// Holds the warehouse of a catalog in memory, and deletes it at the end.
     _temporary: Option<tempfile::TempDir>,
+    /// Holds the files of temporary tables; made for the first of them.
+    scratch: Mutex<Option<tempfile::TempDir>>,
     check_only: bool,
     /// What the optimizer dropped from the last statement.
     trace: SharedTrace,
@@ -205,10 +208,7 @@ impl Session {
                 (Arc::new(SqliteMetastore::open(&folder)?), folder.join("warehouse"), None)
             }
             None => {
-                let temporary = tempfile::Builder::new()
-                    .prefix("ostrich-")
-                    .tempdir()
-                    .map_err(|error| Error::storage(format!("no temporary folder can be made: {error}")))?;
+                let temporary = temporary_folder()?;
                 (Arc::new(MemoryMetastore::new()), temporary.path().to_path_buf(), Some(temporary))
             }
         };
@@ -239,6 +239,7 @@ impl Session {
             base,
             warehouse,
             _temporary: temporary,
+            scratch: Mutex::default(),
             check_only: options.check_only,
             trace,
             own: RwLock::new(own),
@@ -302,6 +303,7 @@ impl Session {
             Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
             Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
             Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
+            Statement::ChangeRows(change) => self.change_rows(change, parsed).await,
             Statement::Analyze(analyze) => self.analyze(analyze, parsed).await.map(|()| done),
             Statement::Repair(repair) => self.repair(&repair.table).await.map(|()| done),
             Statement::Truncate(truncate) => self.truncate(truncate, parsed).await.map(|()| done),
@@ -444,10 +446,53 @@ impl Session {
         *state = change(SessionStateBuilder::new_from_existing(state.clone())).build();
     }
 
+    /// Where the files of temporary tables lie.
+    fn scratch(&self) -> Result<PathBuf> {
+        let mut scratch = self.scratch.lock();
+        if let Some(folder) = scratch.as_ref() {
+            return Ok(folder.path().to_path_buf());
+        }
+        let folder = temporary_folder()?;
+        let path = folder.path().to_path_buf();
+        *scratch = Some(folder);
+        Ok(path)
+    }
+
+    /// Whether a table's files go with the session.
+    fn is_in_scratch(&self, table: &Table) -> bool {
+        self.scratch.lock().as_ref().is_some_and(|folder| Path::new(&table.location).starts_with(folder.path()))
+    }
+
+    /// Puts a table or view into the session's own layer. Returns whether it was made.
+    async fn create_temporary(&self, relation: &Relation, if_exists: IfExists) -> Result<bool> {
+        let database = Database::new(relation.name().database.as_str());
+        self.data.create_database(&database, IfExists::Keep).await?;
+        self.data.create_relation(relation, if_exists).await
+    }
+
+    /// An error if a temporary table or view has the name that a lasting one is to get: it would hide it.
+    async fn require_not_temporary(&self, name: &TableName) -> Result<()> {
+        let kind = match self.data.relation(name).await? {
+            Some(Relation::Table(table)) if table.kind == TableKind::Managed => "TABLE",
+            Some(Relation::View(_)) => "VIEW",
+            // Tables of `--data` are external.
+            _ => return Ok(()),
+        };
+        Err(Error::statement(format!("{name} is a temporary {} of this session", kind.to_lowercase()))
+            .help(format!("DROP {kind} {name} drops it")))
+    }
+
     /// The database and name that an object name means.
     fn table_name(&self, name: &sqlparser::ast::ObjectName) -> Result<TableName> {
         resolve::table_name(name, &self.database())
     }
+}
+
+fn temporary_folder() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("ostrich-")
+        .tempdir()
+        .map_err(|error| Error::storage(format!("no temporary folder can be made: {error}")))
 }
 
 /// DataFusion's settings where ours differ, each for a reason.

@@ -68,8 +68,11 @@ impl Session {
 
     /// For a statement in a dialect: it decides what functions and operators mean.
     pub(super) fn statement_tables_in(&self, database: &str, dialect: Dialect) -> StatementTables {
+        let mut state = self.context.state();
+        // Writes find it there.
+        state.config_mut().set_extension(Arc::new(self.own_settings().write));
         let resolver = Resolver {
-            state: self.context.state(),
+            state,
             metastore: Arc::new(self.catalogs.for_statement()),
             opener: Arc::clone(&self.tables),
             open: OpenTables::default(),
@@ -129,6 +132,11 @@ impl StatementTables {
 
     pub(super) fn metastore(&self) -> &dyn Metastore {
         self.resolver.metastore.as_ref()
+    }
+
+    /// Lets a path stand for a table of this statement alone.
+    pub(super) fn put(&self, path: &str, table: Arc<dyn TableProvider>) {
+        self.resolver.open.lock().insert(TableName::new("", path), table);
     }
 
     /// The tables of the catalog that are open, by snapshot.

@@ -13,6 +13,7 @@ use crate::execution::memory::TrackedPool;
 use crate::execution::with_physical_planner;
 use crate::names::nearest;
 use crate::sql::dialect::Dialect;
+use crate::storage::WriteLimits;
 
 /// A setting with its value, for SHOW ALL and completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(super) struct OwnSettings {
     pub no_data_facts: bool,
     /// How long a writer waits for another one; `None`: the default.
     pub lock_timeout: Option<Duration>,
+    pub write: WriteLimits,
 }
 
 const DIALECT: &str = "ostrich.dialect";
@@ -43,6 +45,8 @@ const DATA_FACTS: &str = "ostrich.optimizer.data_facts";
 /// Hive's, which is honoured.
 const NULLS_LAST: &str = "hive.default.nulls.last";
 const NULL_ORDER: &str = "datafusion.sql_parser.default_null_ordering";
+const MAX_PARTITIONS: &str = "ostrich.write.max_partitions";
+const TARGET_FILE_SIZE: &str = "ostrich.write.target_file_size";
 const LOCK_TIMEOUT: &str = "ostrich.write.lock_timeout";
 /// Long enough for what is written in a night, short enough to be told the same morning.
 const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
@@ -77,6 +81,18 @@ impl OwnSettings {
                 LOCK_TIMEOUT,
                 humantime::format_duration(self.lock_timeout()).to_string(),
                 "How long a statement waits for another one that writes to the same table",
+            ),
+            setting(
+                MAX_PARTITIONS,
+                self.write.max_partitions.to_string(),
+                "Into how many partitions one statement may write; more are an error, and nothing is written",
+            ),
+            setting(
+                TARGET_FILE_SIZE,
+                self.write
+                    .target_file_size
+                    .map_or_else(|| "0".to_string(), |size| bytesize::ByteSize(size).to_string()),
+                "How large a written file becomes, about, before another one is begun; 0: as the engine divides the rows",
             ),
             setting(
                 DISABLED_RULES,
@@ -129,6 +145,19 @@ impl Session {
                 let limit = length_of_time(value)?;
                 self.change_own_settings(|own| own.lock_timeout = Some(limit));
             }
+            MAX_PARTITIONS => {
+                let most = value.trim().parse().ok().filter(|most| *most > 0).ok_or_else(|| {
+                    Error::statement(format!("\"{value}\" is not a number of partitions")).help("write 1000")
+                })?;
+                self.change_own_settings(|own| own.write.max_partitions = most);
+            }
+            TARGET_FILE_SIZE => {
+                let size = value.parse::<bytesize::ByteSize>().map_err(|_| {
+                    Error::statement(format!("\"{value}\" is not a size")).help("write 256MB, 1GiB, or 0 for no limit")
+                })?;
+                let size = Some(size.as_u64()).filter(|size| *size > 0);
+                self.change_own_settings(|own| own.write.target_file_size = size);
+            }
             DISABLED_RULES => self.disable_rules(value)?,
             DATA_FACTS => {
                 let on = match value.trim().to_ascii_lowercase().as_str() {
@@ -175,6 +204,10 @@ impl Session {
             DIALECT => self.change_own_settings(|own| own.dialect = Dialect::default()),
             TIMEOUT => self.change_own_settings(|own| own.timeout = None),
             LOCK_TIMEOUT => self.change_own_settings(|own| own.lock_timeout = None),
+            MAX_PARTITIONS => {
+                self.change_own_settings(|own| own.write.max_partitions = WriteLimits::default().max_partitions);
+            }
+            TARGET_FILE_SIZE => self.change_own_settings(|own| own.write.target_file_size = None),
             DISABLED_RULES => self.disable_rules("")?,
             DATA_FACTS => self.change_own_settings(|own| own.no_data_facts = false),
             MEMORY_LIMIT => self.use_pool(crate::execution::memory::default_limit())?,

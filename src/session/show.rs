@@ -50,7 +50,11 @@ impl Session {
             Show::Columns { table, like } => self.describe_table(table, like.as_deref(), parsed).await,
             Show::CreateTable(name) => {
                 let relation = self.relation_named(name, parsed).await?;
-                rows(vec![("create_statement", texts(vec![create_statement(&relation)]))])
+                let mut statement = create_statement(&relation);
+                if self.require_not_temporary(relation.name()).await.is_err() {
+                    statement = statement.replacen("CREATE ", "CREATE TEMPORARY ", 1);
+                }
+                rows(vec![("create_statement", texts(vec![statement]))])
             }
             Show::Partitions { table, partition } => {
                 rows(vec![("partition", texts(self.partitions(table, partition, &parsed.source).await?))])

@@ -39,6 +39,7 @@ pub enum Statement {
     CreateView(CreateView),
     Drop(Drop),
     AlterTable(Box<AlterTable>),
+    ChangeRows(Box<ChangeRows>),
     Analyze(Analyze),
     Repair(Repair),
     Truncate(Truncate),
@@ -69,6 +70,8 @@ impl Statement {
             Statement::Drop(drop) if drop.view => "drop_view",
             Statement::Drop(_) => "drop_table",
             Statement::AlterTable(_) => "alter_table",
+            Statement::ChangeRows(change) if change.is_update => "update",
+            Statement::ChangeRows(_) => "delete",
             Statement::Analyze(_) => "analyze_table",
             Statement::Repair(_) => "repair_table",
             Statement::Truncate(_) => "truncate_table",
@@ -161,6 +164,8 @@ pub struct DropDatabase {
 #[derive(Debug, Clone)]
 pub struct CreateTable {
     pub name: ObjectName,
+    /// Of this session alone.
+    pub temporary: bool,
     pub external: bool,
     pub or_replace: bool,
     pub if_not_exists: bool,
@@ -222,6 +227,8 @@ pub enum ConstraintDefinitionKind {
 #[derive(Debug, Clone)]
 pub struct CreateView {
     pub name: ObjectName,
+    /// Of this session alone.
+    pub temporary: bool,
     pub or_replace: bool,
     pub if_not_exists: bool,
     pub columns: Vec<Ident>,
@@ -244,6 +251,18 @@ pub struct AlterTable {
     pub name: ObjectName,
     pub if_exists: bool,
     pub action: AlterAction,
+}
+
+/// `DELETE FROM t [AS a] [WHERE …]`, `UPDATE t [AS a] SET b = …, … [WHERE …]`
+#[derive(Debug, Clone)]
+pub struct ChangeRows {
+    pub table: ObjectName,
+    pub is_update: bool,
+    /// The columns that SET assigns to.
+    pub columns: Vec<Ident>,
+    /// The numbers of the rows concerned, and their new values, from a table of another name
+    /// ([`TARGET`](super::parser::change_rows::TARGET)).
+    pub rows: Box<ast::Query>,
 }
 
 /// `ANALYZE TABLE t [PARTITION (…)] COMPUTE STATISTICS …`

@@ -565,7 +565,7 @@ impl TableProvider for FileTable {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         self.schema.logically_equivalent_names_and_types(&input.schema())?;
         let plan = write::append(
-            self.format.as_ref(),
+            &self.format,
             &self.location,
             &self.schema,
             self.partitions.columns(),

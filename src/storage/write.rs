@@ -17,6 +17,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::{FileFormat as PlannedFormat, FileFormatFactory};
 use datafusion::datasource::physical_plan::{FileOutputMode, FileScanConfig, FileSinkConfig, FileSource};
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
@@ -31,13 +32,14 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::errors::format_name;
 use super::format::{self, TableFormat};
 use super::location::{Location, Scheme};
+use super::partitioned_write::{PartitionedSink, WriteLimits};
 use super::partitions::NULL_PARTITION;
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
 
 /// A plan that appends the rows of `input` to a folder. `schema` has the columns of files and then the partition columns.
 pub(crate) async fn append(
-    format: &dyn TableFormat,
+    format: &Arc<dyn TableFormat>,
     location: &Location,
     schema: &SchemaRef,
     partition_columns: &[FieldRef],
@@ -80,7 +82,7 @@ fn check_writable(location: &Location) -> Result<()> {
 }
 
 async fn write(
-    format: &dyn TableFormat,
+    format: &Arc<dyn TableFormat>,
     state: &dyn Session,
     input: Arc<dyn ExecutionPlan>,
     mut sink: FileSinkConfig,
@@ -105,7 +107,19 @@ async fn write(
             *data_type = DataType::Utf8;
         }
     }
-    format.writer(state, input, sink, order).await
+    let limits =
+        state.config().get_extension::<WriteLimits>().map_or_else(WriteLimits::default, |limits| (*limits).clone());
+    let is_one_file = sink.table_paths.first().is_some_and(|place| sink.file_output_mode.single_file_output(place));
+    let is_divided = !sink.table_partition_cols.is_empty() || (limits.target_file_size.is_some() && !is_one_file);
+    match state.as_any().downcast_ref::<SessionState>() {
+        Some(state) if is_divided => {
+            let schema = input.schema();
+            let sink = PartitionedSink::try_new(Arc::clone(format), state.clone(), sink, limits, order.clone(), schema)
+                .map_err(super::errors::from_datafusion)?;
+            Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), order)))
+        }
+        _ => format.writer(state, input, sink, order).await,
+    }
 }
 
 /// The part of an order that comes before the first partition column.
@@ -320,7 +334,7 @@ impl PlannedFormat for OutputFormat {
         };
         let format = format::for_output(self.kind, &self.options, state, &name)?;
         sink.file_extension = format.extension();
-        Ok(write(format.as_ref(), state, input, sink, order).await?)
+        Ok(write(&format, state, input, sink, order).await?)
     }
 
     fn file_source(&self, schema: TableSchema) -> Arc<dyn FileSource> {

@@ -31,6 +31,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "CURRENT",
     "DATABASE",
     "DATABASES",
+    "DELETE",
     "DESC",
     "DESCRIBE",
     "DISABLE",
@@ -116,6 +117,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "TABLE",
     "TABLES",
     "TBLPROPERTIES",
+    "TEMPORARY",
     "THEN",
     "TO",
     "TRUE",
@@ -123,6 +125,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "UNION",
     "UNIQUE",
     "UNSET",
+    "UPDATE",
     "USE",
     "USING",
     "VALIDATE",
@@ -143,6 +146,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     "ANALYZE TABLE",
     "COPY",
     "CREATE",
+    "DELETE FROM",
     "DESCRIBE",
     "DROP",
     "EXPLAIN",
@@ -152,6 +156,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     "SELECT",
     "SET",
     "SHOW",
+    "UPDATE",
     "USE",
     "VALUES",
     "WITH",
@@ -165,7 +170,8 @@ pub(super) const SHOWN: &[&str] =
     &["ALL", "CATALOGS", "COLUMNS FROM", "CREATE TABLE", "DATABASES", "FUNCTIONS", "TABLES", "VARIABLES", "VIEWS"];
 
 /// What is created and dropped.
-pub(super) const CREATED: &[&str] = &["DATABASE", "EXTERNAL TABLE", "OR REPLACE", "TABLE", "VIEW"];
+pub(super) const CREATED: &[&str] =
+    &["DATABASE", "EXTERNAL TABLE", "OR REPLACE", "TABLE", "TEMPORARY TABLE", "TEMPORARY VIEW", "VIEW"];
 pub(super) const DROPPED: &[&str] = &["DATABASE", "TABLE", "VIEW"];
 
 /// Types of columns, for casts and definitions.

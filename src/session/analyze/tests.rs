@@ -1,7 +1,6 @@
 //! What the planner gets of what ANALYZE found.
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::catalog::TableProvider;
 use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
@@ -33,7 +32,7 @@ fn distinct(statistics: &Statistics) -> Vec<Precision<usize>> {
 }
 
 const MAKE: &str = "CREATE TABLE t (id INT, kind VARCHAR);
-    INSERT INTO t SELECT value, 'kind ' || value % 10 FROM generate_series(1, 1000)";
+    INSERT INTO t SELECT value, 'kind ' || (value % 10) FROM generate_series(1, 1000)";
 
 #[tokio::test]
 async fn distinct_counts_are_there_once_a_table_was_analyzed() {
@@ -75,7 +74,7 @@ async fn rows_of_text_are_known_then_and_bounds_are_no_proof() {
     run(
         &session,
         "CREATE TABLE t (id INT, kind VARCHAR) STORED AS CSV;
-         INSERT INTO t SELECT value, 'kind ' || value % 10 FROM generate_series(1, 1000)",
+         INSERT INTO t SELECT value, 'kind ' || (value % 10) FROM generate_series(1, 1000)",
     )
     .await;
     let [_, of_scan] = statistics(&session, "t").await;

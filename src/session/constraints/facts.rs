@@ -51,6 +51,13 @@ pub(in crate::session) async fn facts_of(
     let mut facts = facts_of_files(opened.listed.table.name.clone(), row_facts, snapshot);
     for constraint in &opened.listed.table.constraints {
         let Some(kinds) = kinds(constraint, &opened.listed, &mut facts.unused) else { continue };
+        if let Some(parent) = referenced(constraint)
+            && metastore.is_of_session(parent).await? != metastore.is_of_session(&facts.name).await?
+        {
+            let why = format!("{parent} is another table in this session");
+            leave_out(&mut facts.unused, constraint, kinds, why);
+            continue;
+        }
         if constraint.rely {
             use_constraint(&mut facts, constraint, kinds, Trust::Rely);
             continue;

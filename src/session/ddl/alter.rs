@@ -1,7 +1,8 @@
 //! ALTER TABLE.
 
-use sqlparser::ast::Spanned;
+use sqlparser::ast::{Expr, Spanned};
 
+use super::partition_filter::PartitionFilter;
 use crate::catalog::constraints::{drop_constraint, find_constraint};
 use crate::catalog::model::{Relation, Table, TableName};
 use crate::error::{Error, Result};
@@ -33,6 +34,14 @@ impl Session {
 
     async fn alter(&self, table: Table, action: &AlterAction, parsed: &ParsedStatement) -> Result<()> {
         let name = table.name.clone();
+        if self.check_only
+            && let Some(clauses) = clauses_of_files(action)
+        {
+            // The catalog is a copy; the files are not.
+            return clauses
+                .iter()
+                .try_for_each(|clause| PartitionFilter::read(clause, &table, &parsed.source).map(drop));
+        }
         match action {
             AlterAction::Rename(to) => {
                 let to = match to.0.len() {
@@ -132,5 +141,56 @@ impl Session {
         change: impl FnOnce(&mut Table) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         self.metastore.update_table(name, Box::new(change)).await
+    }
+}
+
+/// The PARTITION clauses of an action that changes files; `None` for one that changes the catalog alone.
+fn clauses_of_files(action: &AlterAction) -> Option<Vec<&[Expr]>> {
+    match action {
+        AlterAction::AddPartitions { partitions, .. } => {
+            Some(partitions.iter().map(|partition| partition.values.as_slice()).collect())
+        }
+        AlterAction::DropPartitions { partitions, .. } => Some(partitions.iter().map(Vec::as_slice).collect()),
+        AlterAction::RenamePartition { from, to } => Some(vec![from, to]),
+        AlterAction::ExchangePartition { partition, .. } => Some(vec![partition]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::session::{Session, SessionOptions};
+    use crate::sql::source::Source;
+
+    #[tokio::test]
+    async fn a_statement_that_is_only_checked_leaves_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = |check_only| SessionOptions {
+            catalog: Some(folder.path().join("c")),
+            check_only,
+            ..SessionOptions::default()
+        };
+        let session = Session::open(options(false)).await.unwrap();
+        session
+            .query("CREATE TABLE p (id INT) PARTITIONED BY (k INT); INSERT INTO p VALUES (1, 1), (2, 2)")
+            .await
+            .unwrap();
+        let checking = Session::open(options(true)).await.unwrap();
+        for (sql, fits) in [
+            ("ALTER TABLE p DROP PARTITION (k = 1)", true),
+            ("ALTER TABLE p PARTITION (k = 1) RENAME TO PARTITION (k = 3)", true),
+            ("ALTER TABLE p ADD PARTITION (k = 4)", true),
+            ("ALTER TABLE p DROP PARTITION (x = 1)", false),
+            ("DELETE FROM p WHERE id = 1", true),
+            ("UPDATE p SET id = 2 WHERE idd = 1", false),
+        ] {
+            let piece = checking.split(&Source::new("sql", sql)).remove(0);
+            let parsed = checking.parse(&piece).unwrap();
+            assert_eq!(checking.check(&parsed).await.is_ok(), fits, "{sql}");
+        }
+        let shown = session.query("SHOW PARTITIONS p").await.unwrap();
+        assert_eq!(shown.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
+        let rows = session.query("SELECT * FROM p").await.unwrap();
+        assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
     }
 }

@@ -74,19 +74,7 @@ impl Session {
                 .at(&parsed.source, definition.name.span));
         }
         added.retain(|column| !taken(&column.name));
-        if table.kind == TableKind::Managed {
-            // Dropped columns are still in the files, and must not come back as new ones.
-            let open = self.tables.open(&self.context.state(), &table).await?;
-            for column in &added {
-                if self.is_in_files(&open, &column.name).await? == Some(true) {
-                    return Err(Error::statement(format!(
-                        "files of {} have a column \"{}\" from before, whose values would come back",
-                        table.name, column.name
-                    ))
-                    .help("choose another name, or write the table anew with CREATE TABLE … AS"));
-                }
-            }
-        }
+        self.require_new_to_files(&table, added.iter()).await?;
         self.change_from(&table, move |table| {
             table.columns.extend(added);
             Ok(())
@@ -190,6 +178,7 @@ impl Session {
                 }
             }
         }
+        self.require_new_to_files(&table, new.iter().filter(|column| !has_column(&table, &column.name))).await?;
         let gone = table.columns.iter().filter(|old| !new.iter().any(|column| column.name == old.name));
         let gone: Vec<String> = gone.map(|column| column.name.clone()).collect();
         self.drop_from_catalog(&table, gone, move |table| table.columns = new).await
@@ -229,6 +218,25 @@ impl Session {
             table.columns.remove(place);
         })
         .await
+    }
+
+    /// Dropped columns are still in the files of a table, and must not come back as new ones. What is in somebody else's files may
+    /// be declared.
+    async fn require_new_to_files<'a>(&self, table: &Table, added: impl Iterator<Item = &'a Column>) -> Result<()> {
+        if table.kind != TableKind::Managed {
+            return Ok(());
+        }
+        let open = self.tables.open(&self.context.state(), table).await?;
+        for column in added {
+            if self.is_in_files(&open, &column.name).await? == Some(true) {
+                return Err(Error::statement(format!(
+                    "files of {} have a column \"{}\" from before, whose values would come back",
+                    table.name, column.name
+                ))
+                .help("choose another name, or write the table anew with CREATE TABLE … AS"));
+            }
+        }
+        Ok(())
     }
 
     /// Columns go, and constraints on them with them. A foreign key of another table would be left without what it is about.

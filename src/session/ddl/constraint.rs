@@ -62,6 +62,7 @@ impl Session {
     ) -> Result<ReadyConstraint> {
         let ready = async {
             let declared = declared(definition, &table.name)?;
+            self.require_as_lasting(table, &declared.kind).await?;
             let tables = self.statement_tables(&table.name.database);
             let columns = columns_of(table, tables.resolver()).await?;
             let others = constraints::referenced_tables(
@@ -74,6 +75,19 @@ impl Session {
             Ok(ReadyConstraint { declared, columns, others })
         };
         ready.await.map_err(|error: Error| error.at(&parsed.source, definition.span))
+    }
+}
+
+impl Session {
+    /// A lasting table's foreign key cannot be about a table that only this session has.
+    async fn require_as_lasting(&self, table: &Table, kind: &ConstraintKind) -> Result<()> {
+        let ConstraintKind::ForeignKey { references, .. } = kind else { return Ok(()) };
+        match self.require_not_temporary(references).await {
+            Err(error) if !self.is_in_scratch(table) => {
+                Err(error.help("a foreign key of a lasting table references lasting tables"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -41,7 +41,10 @@ impl Session {
                 let by = table.constraints.iter().find_map(|constraint| {
                     referenced(constraint).filter(|parent| dropped.contains(parent)).map(|parent| (constraint, parent))
                 });
-                if let Some((constraint, parent)) = by {
+                if let Some((constraint, parent)) = by
+                    // A temporary table hides the one that is meant.
+                    && self.metastore.is_of_session(parent).await? == self.metastore.is_of_session(&table.name).await?
+                {
                     let drop = format!(
                         "ALTER TABLE {} DROP CONSTRAINT {}",
                         qualified_name(&table.name),

@@ -8,5 +8,7 @@ mod drop;
 pub(super) mod partition;
 mod partition_filter;
 mod partition_moves;
+#[cfg(test)]
+mod round_trip;
 pub(super) mod table;
 mod view;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::{Expr, ObjectName, Spanned};
 
+use super::columns::former_names;
 use super::partition::{folder_of, folders, local_root, matches, require_partitions, require_values, unlink_empty};
 use crate::catalog::model::{Table, TableKind};
 use crate::error::{Error, Result};
@@ -211,6 +212,8 @@ fn require_same_layout(one: &Table, other: &Table) -> Result<()> {
             "columns"
         } else if one.format != other.format || one.options != other.options {
             "formats"
+        } else if former_names(one) != former_names(other) {
+            "names for columns in older files"
         } else {
             return Ok(());
         };

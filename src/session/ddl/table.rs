@@ -1,5 +1,6 @@
 //! CREATE TABLE, CREATE EXTERNAL TABLE, CREATE TABLE … AS.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -8,8 +9,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
-use crate::catalog::IfExists;
 use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
+use crate::catalog::{IfExists, Metastore as _};
 use crate::error::{Error, Result};
 use crate::session::constraints::Checked;
 use crate::session::plan::Planned;
@@ -38,7 +39,14 @@ impl Session {
     ) -> Result<Outcome> {
         let name = self.table_name(&create.name)?;
         self.require_database(&name).await?;
-        if let Some(existing) = self.metastore.relation(&name).await? {
+        let existing = match create.temporary {
+            true => self.data.relation(&name).await?,
+            false => {
+                self.require_not_temporary(&name).await?;
+                self.metastore.relation(&name).await?
+            }
+        };
+        if let Some(existing) = existing {
             if create.if_not_exists {
                 return Ok(Outcome::Done { rows: None });
             }
@@ -83,9 +91,17 @@ impl Session {
             (false, true) => IfExists::Keep,
             (false, false) => IfExists::Fail,
         };
-        let replaced = if create.or_replace { self.metastore.relation(&table.name).await? } else { None };
+        let replaced = match (create.or_replace, create.temporary) {
+            (false, _) => None,
+            (true, true) => self.data.relation(&table.name).await?,
+            (true, false) => self.metastore.relation(&table.name).await?,
+        };
         let location = table.location.clone();
-        if self.metastore.create_relation(&Relation::Table(table), if_exists).await? {
+        let created = match create.temporary {
+            true => self.create_temporary(&Relation::Table(table), if_exists).await?,
+            false => self.metastore.create_relation(&Relation::Table(table), if_exists).await?,
+        };
+        if created {
             for checked in checked {
                 self.keep_evidence(checked).await?;
             }
@@ -182,7 +198,10 @@ impl Session {
                     if location.is_folder() || create.query.is_some() { location.into_folder() } else { location };
                 (TableKind::External, location.absolute())
             }
-            None => (TableKind::Managed, self.managed_location(&name)?.absolute()),
+            None => {
+                let warehouse = if create.temporary { self.scratch()? } else { self.warehouse.clone() };
+                (TableKind::Managed, self.managed_location(&warehouse, &name)?.absolute())
+            }
         };
         Ok(Table {
             name,
@@ -310,9 +329,9 @@ impl Session {
 
     /// A place for the files of a managed table that no other table has or had: tables are renamed without their files, take each
     /// other's place, and two processes may make one at the same time.
-    fn managed_location(&self, name: &TableName) -> Result<Location> {
+    fn managed_location(&self, warehouse: &Path, name: &TableName) -> Result<Location> {
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let mut folder = self.warehouse.join(safe_folder(&name.database));
+        let mut folder = warehouse.join(safe_folder(&name.database));
         folder.push(format!("{}-{}", safe_folder(&name.name), id.get(..8).unwrap_or(&id)));
         let text = folder.to_str().ok_or_else(|| {
             Error::storage(format!("the path of the catalog is not valid UTF-8: {}", folder.display()))

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use datafusion::sql::parser::Statement as PlannedStatement;
 
-use crate::catalog::IfExists;
 use crate::catalog::model::{Relation, TableName, View, in_catalog, split_database};
+use crate::catalog::{IfExists, Metastore as _};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::resolve::fold;
@@ -16,7 +16,13 @@ impl Session {
     pub(in crate::session) async fn create_view(&self, create: &CreateView, parsed: &ParsedStatement) -> Result<()> {
         let name = self.table_name(&create.name)?;
         self.require_own(&name)?;
-        let exists = self.metastore.relation(&name).await?.is_some();
+        let exists = match create.temporary {
+            true => self.data.relation(&name).await?.is_some(),
+            false => {
+                self.require_not_temporary(&name).await?;
+                self.metastore.relation(&name).await?.is_some()
+            }
+        };
         if exists && create.if_not_exists {
             return Ok(());
         }
@@ -30,7 +36,10 @@ impl Session {
             comment: create.comment.clone(),
         };
         let if_exists = if create.or_replace { IfExists::Replace } else { IfExists::Fail };
-        self.metastore.create_relation(&Relation::View(view), if_exists).await?;
+        match create.temporary {
+            true => self.create_temporary(&Relation::View(view), if_exists).await?,
+            false => self.metastore.create_relation(&Relation::View(view), if_exists).await?,
+        };
         Ok(())
     }
 
@@ -72,6 +81,13 @@ impl Session {
         let name = self.table_name(&create.name)?;
         if self.reads(&create.query, &name).await? {
             return Err(Error::statement(format!("view {name} would read itself")));
+        }
+        if !create.temporary {
+            for read in self.names_in(&create.query, &self.database())? {
+                self.require_not_temporary(&read)
+                    .await
+                    .map_err(|error| error.help(format!("CREATE TEMPORARY VIEW {} may read it", name.name)))?;
+            }
         }
         let planned = self.plan_query(&create.query, &parsed.source).await?;
         let given = planned.plan.schema().fields().len();

@@ -61,6 +61,23 @@ fn action(parser: &mut Parser) -> Parsed<AlterAction> {
     if words::take(parser, &["VALIDATE", "CONSTRAINT"]) {
         return Ok(AlterAction::ValidateConstraint(parser.parse_identifier()?));
     }
+    // Tajo has the condition in front.
+    if words::take(parser, &["IF", "NOT", "EXISTS", "ADD"]) {
+        return match partition::add(parser)? {
+            Some(AlterAction::AddPartitions { partitions, .. }) => {
+                Ok(AlterAction::AddPartitions { partitions, if_not_exists: true })
+            }
+            _ => words::unexpected(parser, "PARTITION (…)"),
+        };
+    }
+    if words::take(parser, &["IF", "EXISTS", "DROP"]) {
+        return match partition::drop(parser)? {
+            Some(AlterAction::DropPartitions { partitions, .. }) => {
+                Ok(AlterAction::DropPartitions { partitions, if_exists: true })
+            }
+            _ => words::unexpected(parser, "PARTITION (…)"),
+        };
+    }
     if words::take(parser, &["ADD"]) {
         return match partition::add(parser)? {
             Some(action) => Ok(action),

@@ -14,14 +14,17 @@ use crate::sql::statement::{
 pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["CREATE"])?;
     let or_replace = words::take(parser, &["OR", "REPLACE"]);
+    let made_so = matches!(words::peek(parser, 1).as_deref(), Some("TABLE" | "EXTERNAL" | "VIEW"));
+    let temporary = made_so && (words::take(parser, &["TEMPORARY"]) || words::take(parser, &["TEMP"]));
+    let new = New { or_replace, temporary };
     if words::take(parser, &["EXTERNAL", "TABLE"]) {
-        return table(parser, true, or_replace);
+        return table(parser, true, new);
     }
     if words::take(parser, &["TABLE"]) {
-        return table(parser, false, or_replace);
+        return table(parser, false, new);
     }
     if words::take(parser, &["VIEW"]) {
-        return view(parser, text, or_replace);
+        return view(parser, text, new);
     }
     let span = parser.peek_token_ref().span;
     match words::peek(parser, 0).as_deref() {
@@ -29,14 +32,22 @@ pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statem
             parser.next_token();
             database(parser)
         }
-        Some("TEMPORARY" | "TEMP") => {
-            words::refuse("temporary tables and views are not supported; WITH names a result for one statement", span)
+        Some("TEMPORARY" | "TEMP") if !matches!(words::peek(parser, 1).as_deref(), Some("FUNCTION" | "MACRO")) => {
+            parser.next_token();
+            words::unexpected(parser, "TABLE, EXTERNAL TABLE or VIEW")
         }
-        Some("FUNCTION") => words::refuse("functions cannot be defined in SQL", span),
+        Some("FUNCTION" | "TEMPORARY" | "TEMP") => words::refuse("functions cannot be defined in SQL", span),
         Some("INDEX") => words::refuse("there are no indexes on files; partition or sort the data", span),
         Some("MATERIALIZED") => words::refuse("materialized views are not supported; use CREATE TABLE … AS", span),
         _ => words::unexpected(parser, "DATABASE, TABLE, EXTERNAL TABLE or VIEW"),
     }
+}
+
+/// What stands before the word for what is made.
+#[derive(Debug, Clone, Copy)]
+struct New {
+    or_replace: bool,
+    temporary: bool,
 }
 
 fn database(parser: &mut Parser) -> Parsed<Statement> {
@@ -54,11 +65,12 @@ fn database(parser: &mut Parser) -> Parsed<Statement> {
     }
 }
 
-fn table(parser: &mut Parser, external: bool, or_replace: bool) -> Parsed<Statement> {
+fn table(parser: &mut Parser, external: bool, New { or_replace, temporary }: New) -> Parsed<Statement> {
     let if_not_exists = words::if_not_exists(parser);
     let name = parser.parse_object_name(false)?;
     let mut table = CreateTable {
         name,
+        temporary,
         external,
         or_replace,
         if_not_exists,
@@ -183,7 +195,7 @@ fn partition_columns(parser: &mut Parser) -> Parsed<Vec<PartitionColumn>> {
     Ok(columns)
 }
 
-fn view(parser: &mut Parser, text: &StatementText, or_replace: bool) -> Parsed<Statement> {
+fn view(parser: &mut Parser, text: &StatementText, New { or_replace, temporary }: New) -> Parsed<Statement> {
     let if_not_exists = words::if_not_exists(parser);
     let name = parser.parse_object_name(false)?;
     let columns = match parser.peek_token_ref().token {
@@ -196,5 +208,5 @@ fn view(parser: &mut Parser, text: &StatementText, or_replace: bool) -> Parsed<S
     let start = text.ranges.get(parser.index()).map_or(text.text.len(), |range| range.start);
     let query = parser.parse_query()?;
     let sql = text.text.get(start..).unwrap_or_default().trim().to_string();
-    Ok(Statement::CreateView(CreateView { name, or_replace, if_not_exists, columns, comment, query, sql }))
+    Ok(Statement::CreateView(CreateView { name, temporary, or_replace, if_not_exists, columns, comment, query, sql }))
 }

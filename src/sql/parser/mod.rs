@@ -5,6 +5,7 @@
 
 mod alter;
 mod analyze;
+pub(crate) mod change_rows;
 mod columns;
 mod constraint;
 mod copy;
@@ -83,6 +84,7 @@ fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
         Some("SET") => session::set(parser, text),
         Some("RESET") => session::reset(parser, text),
         Some("COPY") => copy::copy(parser),
+        Some("DELETE" | "UPDATE") => change_rows::delete_or_update(parser),
         Some("ANALYZE") => analyze::analyze(parser),
         Some("MSCK") => partition::msck(parser),
         Some("TRUNCATE") => partition::truncate(parser),

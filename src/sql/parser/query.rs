@@ -29,9 +29,9 @@ pub(super) fn begins(parser: &Parser) -> bool {
 pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
     let span = parser.peek_token_ref().span;
     match words::peek(parser, 0).as_deref() {
-        Some("DELETE" | "UPDATE" | "MERGE") => {
+        Some("MERGE") => {
             return words::refuse(
-                "rows in files cannot be changed in place yet; write a new table with CREATE TABLE … AS",
+                "MERGE is not supported; UPDATE and DELETE change rows, and INSERT adds those that are not there yet",
                 span,
             );
         }
@@ -97,6 +97,7 @@ pub(super) fn finish(
             None => Ok(()),
         },
         Statement::CreateView(view) => finish_part.view(view),
+        Statement::ChangeRows(change) => finish_part.part(change.rows.as_mut()),
         Statement::Inserts(inserts) => inserts.iter_mut().try_for_each(|insert| finish_part.part(insert)),
         Statement::InsertDirectory(insert) => finish_part.part(insert.query.as_mut()),
         _ => Ok(()),

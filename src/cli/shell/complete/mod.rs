@@ -304,6 +304,7 @@ fn wanted(before: &[Lexeme]) -> Wanted {
         [] | ["EXPLAIN", "ANALYZE" | "VERBOSE" | "TUNE" | "RULES"] | ["EXPLAIN", "TUNE", "ANALYZE"] => {
             Wanted::Words(STATEMENTS.to_vec())
         }
+        ["UPDATE"] => Wanted::Relations,
         ["USE"] | ["DROP", "DATABASE"] | [.., "IN", "DATABASE"] | ["SHOW", "TABLES" | "VIEWS", "IN" | "FROM"] => {
             Wanted::Databases
         }
