@@ -340,6 +340,9 @@ impl Runner {
     ) -> Result<Ended> {
         let is_plain = !self.options.format_chosen || self.output_options().format == Format::Table;
         let color = is_plain && self.output_options().color;
+        for note in &parsed.notes {
+            self.note(note);
+        }
         match self.session.execute_in_color(parsed, color).await? {
             Outcome::Done { rows } => {
                 bar.finish();
@@ -357,7 +360,7 @@ impl Runner {
                 for note in &rows.notes {
                     self.note(note);
                 }
-                self.notes.clone_from(&rows.notes);
+                self.notes = parsed.notes.iter().chain(&rows.notes).cloned().collect();
                 self.dropped.clone_from(&rows.dropped);
                 self.show(rows, text_result::is_text(&parsed.statement), &parsed.source, file, stats).await
             }

@@ -258,6 +258,9 @@ fn planning(message: &str) -> Error {
             _ => error.help("\\df or SHOW FUNCTIONS lists them"),
         };
     }
+    if let Some(error) = wrong_arguments(message) {
+        return error;
+    }
     let text = in_sql(message.trim());
     // Signatures and candidates stand on lines of their own: they are the help.
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -266,6 +269,27 @@ fn planning(message: &str) -> Error {
         error = error.help(line.to_string());
     }
     error
+}
+
+/// A call that no function fits: what is said of it in the innermost place, or which types were given.
+fn wrong_arguments(message: &str) -> Option<Error> {
+    const CALL: &str = "No function matches the given name and argument types '";
+    let (before, after) = message.split_once(CALL)?;
+    // `Error during planning: upper is called as upper(text): …`: that is ours, and says all.
+    if let Some(said) = before.find(" is called as ") {
+        let start = before.get(..said)?.rfind(": ").map_or(0, |colon| colon + 2);
+        return Some(Error::statement(in_sql(before.get(start..)?.trim().trim_end_matches('.'))));
+    }
+    let (call, candidates) = after.split_once("'. You might need")?;
+    let name = call.split('(').next().unwrap_or(call);
+    let error = Error::statement(format!("{name} does not take these arguments: {}", in_sql(call)));
+    let lines = candidates.lines().skip(1).map(str::trim);
+    let told = lines.filter(|line| line.starts_with(&format!("{name}(")) && !line.ends_with("(UserDefined)"));
+    let mut error = error.help(format!("\\df {name} shows how it is called"));
+    for line in told.take(3) {
+        error = error.help(in_sql(line));
+    }
+    Some(error)
 }
 
 /// What stands before a backtrace or a dump of details.
@@ -289,6 +313,22 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Storage);
         assert_eq!(error.message(), "orders.parquet is cut off");
         assert_eq!(error.help_lines(), ["copy it again"]);
+    }
+
+    #[test]
+    fn a_call_that_fits_no_function_is_said_in_one_line() {
+        let ours = "Execution error: Function 'upper' user-defined coercion failed with: Error during planning: upper is \
+                    called as upper(text): argument 1 is ARRAY<BIGINT>, not text. No function matches the given name and \
+                    argument types 'upper(List(Int64))'. You might need to add explicit type casts.\n\tCandidate \
+                    functions:\n\tupper(UserDefined)";
+        let error = Error::from(DataFusionError::Plan(ours.to_string()));
+        assert_eq!(error.message(), "upper is called as upper(text): argument 1 is ARRAY<BIGINT>, not text");
+        let theirs = "Function 'lower' failed to match any signature. No function matches the given name and argument \
+                      types 'lower(Int64, Utf8)'. You might need to add explicit type casts.\n\tCandidate \
+                      functions:\n\tlower(String(1))";
+        let error = Error::from(DataFusionError::Plan(theirs.to_string()));
+        assert_eq!(error.message(), "lower does not take these arguments: lower(BIGINT, VARCHAR)");
+        assert_eq!(error.help_lines(), ["\\df lower shows how it is called", "lower(String(1))"]);
     }
 
     #[test]

@@ -43,6 +43,8 @@ fn reaches_below_a_day(interval: &Expr) -> bool {
         Expr::Literal(ScalarValue::IntervalDayTime(value), _) => value.is_some_and(|value| value.milliseconds != 0),
         Expr::Literal(ScalarValue::IntervalMonthDayNano(value), _) => value.is_some_and(|value| value.nanoseconds != 0),
         Expr::Negative(inner) => reaches_below_a_day(inner),
+        // Its first arguments are years, months, weeks and days.
+        Expr::ScalarFunction(call) if call.name() == "make_interval" => call.args.len() > 4,
         _ => true,
     }
 }

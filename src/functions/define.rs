@@ -19,6 +19,7 @@ pub use super::call::{Call, cast_to};
 use super::columns::{Bytes, Integers, Texts};
 use super::entry::{Entry, Help};
 pub use super::kind::Kind;
+use crate::sql::types::display_name;
 
 /// The type of a result.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +168,7 @@ impl ScalarUDFImpl for Function {
             match kind.coerce(given) {
                 Some(data_type) => coerced.push(data_type),
                 None => {
+                    let given = display_name(given);
                     return plan_err!("{name} is called as {syntax}: argument {} is {given}, not {kind}", index + 1);
                 }
             }

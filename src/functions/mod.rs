@@ -5,12 +5,12 @@
 mod ansi;
 mod calendar_names;
 mod call;
+mod coercion;
 mod columns;
 mod date_arithmetic;
 mod define;
 pub mod entry;
 mod field_at;
-mod floats_and_decimals;
 pub(crate) mod hive;
 mod kind;
 mod map_access;
@@ -27,11 +27,15 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
-use datafusion::functions::math::signum;
+use datafusion::functions::math::{ceil, signum};
+use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{Cast, Expr};
+use datafusion::prelude::SessionContext;
+use parking_lot::Mutex;
 
 use crate::sql::dialect::Dialect;
+pub(crate) use coercion::settle;
 use entry::{Callable, Entry, Help};
 
 static ANSI: LazyLock<Vec<Entry>> = LazyLock::new(|| [shared::entries(), ansi::entries()].concat());
@@ -55,11 +59,54 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     // PostgreSQL, DuckDB, Trino and Hive call it by this name.
     let sign = signum().as_ref().clone().with_aliases(["sign"]);
     state.register_udf(Arc::new(sign))?;
+    // The standard's names.
+    state.register_udf(Arc::new(ceil().as_ref().clone().with_aliases(["ceiling"])))?;
+    state.register_udaf(Arc::new(bool_and_udaf().as_ref().clone().with_aliases(["every"])))?;
     add(state, entries(Dialect::Ansi))
 }
 
+/// The functions of the dialects that a session has used: they are registered once, not for each statement.
+#[derive(Default)]
+pub struct Dialects {
+    hive: Mutex<Option<SessionContext>>,
+}
+
+impl Dialects {
+    /// The state as statements of a dialect see it, from one that [`register`] has prepared.
+    ///
+    /// # Errors
+    ///
+    /// If functions cannot be registered, which would be a bug.
+    pub fn state(&self, base: &SessionState, dialect: Dialect) -> Result<SessionState> {
+        if dialect == Dialect::Ansi {
+            return Ok(base.clone());
+        }
+        let mut hive = self.hive.lock();
+        let context = match hive.take() {
+            Some(context) => context,
+            None => SessionContext::new_with_state(in_dialect(base.clone(), dialect)?),
+        };
+        // The context says when the statement began; the settings may have changed since the last one.
+        let mut state = context.state();
+        *state.config_mut() = base.config().clone();
+        *hive = Some(context);
+        Ok(state)
+    }
+
+    /// To be called when the session's state is built anew.
+    pub fn forget(&self) {
+        *self.hive.lock() = None;
+    }
+}
+
+impl std::fmt::Debug for Dialects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialects").finish_non_exhaustive()
+    }
+}
+
 /// The state as statements of a dialect see it, from one that [`register`] has prepared.
-pub fn in_dialect(state: SessionState, dialect: Dialect) -> Result<SessionState> {
+fn in_dialect(state: SessionState, dialect: Dialect) -> Result<SessionState> {
     if dialect == Dialect::Ansi {
         return Ok(state);
     }
@@ -99,7 +146,6 @@ fn add(state: &mut SessionState, entries: &[Entry]) -> Result<()> {
 /// What operators mean: ours first, for the first that has an answer is taken.
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![
-        Arc::new(floats_and_decimals::FloatsAndDecimals),
         Arc::new(date_arithmetic::DateArithmetic),
         Arc::new(map_access::MapAccess),
     ];

@@ -107,13 +107,18 @@ impl Carried {
             LogicalPlan::Subquery(Subquery { subquery, .. }) => return self.compute(subquery, keeps_all),
             LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias, .. }) => {
                 let Some(computed) = self.compute(input, keeps_all)? else { return Ok(None) };
-                let named = input
-                    .schema()
-                    .columns()
-                    .into_iter()
-                    .zip(right.schema().columns())
-                    .map(|(inner, outer)| Expr::Column(inner).alias_qualified(Some(alias.clone()), outer.name));
-                LogicalPlanBuilder::from(computed).project(self.columns().chain(named))?.build()?
+                // By way of another name: DataFusion moves `e.x.f` down to where there are both `e.x` and `x`, and cannot tell them apart.
+                let inner = |index: usize| format!("{INNER}{index}");
+                let columns = input.schema().columns().into_iter().enumerate();
+                let renamed = columns.map(|(index, column)| Expr::Column(column).alias(inner(index)));
+                let named = right.schema().columns().into_iter().enumerate().map(|(index, outer)| {
+                    Expr::Column(Column::new_unqualified(inner(index)))
+                        .alias_qualified(Some(alias.clone()), outer.name)
+                });
+                LogicalPlanBuilder::from(computed)
+                    .project(self.columns().chain(renamed))?
+                    .project(self.columns().chain(named))?
+                    .build()?
             }
             LogicalPlan::Projection(Projection { expr, input, .. }) => {
                 let Some(computed) = self.compute(input, keeps_all)? else { return Ok(None) };
@@ -171,6 +176,8 @@ impl Carried {
 
 /// What the names of carried columns begin with.
 const CARRIED: &str = "__lateral";
+/// And those of the right side's on their way to an alias.
+const INNER: &str = "__inner";
 
 fn is_always(filter: Option<&Expr>) -> bool {
     matches!(filter, None | Some(Expr::Literal(ScalarValue::Boolean(Some(true)), _)))

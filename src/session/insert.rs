@@ -17,6 +17,7 @@ use datafusion::scalar::ScalarValue;
 use percent_encoding::percent_decode_str;
 use sqlparser::ast::{self, BinaryOperator, Ident, Spanned, TableObject, Value};
 
+use super::multi_insert::SharedRows;
 use super::plan::Planned;
 use super::resolve::{fold, no_table};
 use super::{Outcome, Session};
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::functions;
 use crate::sql::dialect::Dialect;
 use crate::sql::source::Source;
-use crate::sql::statement::{InsertDirectory, ParsedStatement, Statement};
+use crate::sql::statement::{InsertDirectory, ParsedStatement};
 use crate::storage::commit::{Staging, WriteLock};
 use crate::storage::location::Location;
 use crate::storage::partitions::{NULL_PARTITION, key_and_value};
@@ -59,7 +60,13 @@ impl PartitionColumn {
 }
 
 impl Session {
-    pub(super) async fn insert(&self, insert: &ast::Insert, parsed: &ParsedStatement) -> Result<Outcome> {
+    /// `shared`: the rows of its FROM, if others read them too.
+    pub(super) async fn insert(
+        &self,
+        insert: &ast::Insert,
+        parsed: &ParsedStatement,
+        shared: Option<&SharedRows>,
+    ) -> Result<Outcome> {
         let table = self.target(&insert.table, &parsed.source).await?;
         let location = Location::parse(&table.location, &self.base)?;
         let Some(root) = location.local_root() else {
@@ -80,25 +87,16 @@ impl Session {
         // Before the rows are read: they may come from the table itself.
         let lock = if insert.overwrite { Some(self.write_lock(&root).await?) } else { None };
         let (rows, state) = self.rows_for(insert, &table, &partition, parsed).await?;
+        let rows = match shared {
+            Some(shared) => shared.in_place_of_from(rows)?,
+            None => rows,
+        };
         let replaces = match insert.overwrite {
             false => Replaces::Nothing,
             true => replaced(&table, &partition),
         };
         let rows = self.write(&table, rows, state, lock, replaces, &parsed.source).await?;
         Ok(Outcome::Done { rows })
-    }
-
-    /// One after the other; the rows of all are counted.
-    pub(super) async fn inserts(&self, inserts: &[ast::Statement], parsed: &ParsedStatement) -> Result<Outcome> {
-        let mut total = 0;
-        for statement in inserts {
-            let ast::Statement::Insert(insert) = statement else { continue };
-            let one = ParsedStatement { statement: Statement::Insert(Box::new(statement.clone())), ..parsed.clone() };
-            if let Outcome::Done { rows: Some(rows) } = Box::pin(self.insert(insert, &one)).await? {
-                total += rows;
-            }
-        }
-        Ok(Outcome::Done { rows: Some(total) })
     }
 
     /// Rows into the files of a folder, in the place of all that are there.
@@ -135,7 +133,8 @@ impl Session {
             constraints: Vec::new(),
             statistics: None,
         };
-        self.write(&table, plan, state, Some(lock), Replaces::Everything, &parsed.source).await
+        let replaces = if insert.overwrite { Replaces::Everything } else { Replaces::Nothing };
+        self.write(&table, plan, state, Some(lock), replaces, &parsed.source).await
     }
 
     pub(super) async fn write_lock(&self, root: &Path) -> Result<WriteLock> {

@@ -2,6 +2,7 @@
 //! statements from text to rows.
 
 mod analyze;
+mod call_places;
 mod change_rows;
 mod check;
 pub mod constraints;
@@ -10,8 +11,10 @@ mod ddl;
 mod describe;
 mod explain;
 mod insert;
+mod multi_insert;
 mod named;
 mod numbered;
+mod patterns;
 mod plan;
 mod resolve;
 mod settings;
@@ -120,6 +123,7 @@ pub struct Session {
     /// What the optimizer dropped from the last statement.
     trace: SharedTrace,
     own: RwLock<OwnSettings>,
+    dialects: Arc<crate::functions::Dialects>,
     variables: RwLock<Variables>,
     database: RwLock<String>,
     pool: Mutex<Arc<TrackedPool>>,
@@ -243,6 +247,7 @@ impl Session {
             check_only: options.check_only,
             trace,
             own: RwLock::new(own),
+            dialects: Arc::default(),
             variables: RwLock::new(Variables::default()),
             database: RwLock::new(database),
             pool: Mutex::new(pool),
@@ -291,7 +296,7 @@ impl Session {
         match &parsed.statement {
             Statement::Query(_) | Statement::Explain(_) => self.run_planned(parsed).await,
             Statement::Insert(ast) => match ast.as_ref() {
-                sqlparser::ast::Statement::Insert(insert) => self.insert(insert, parsed).await,
+                sqlparser::ast::Statement::Insert(insert) => self.insert(insert, parsed, None).await,
                 _ => self.run_planned(parsed).await,
             },
             Statement::Tune(tune) => self.explain_tune(tune, parsed, color).await.map(Outcome::Rows),
@@ -444,6 +449,7 @@ impl Session {
         let state_ref = self.context.state_ref();
         let mut state = state_ref.write();
         *state = change(SessionStateBuilder::new_from_existing(state.clone())).build();
+        self.dialects.forget();
     }
 
     /// Where the files of temporary tables lie.

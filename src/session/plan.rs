@@ -12,11 +12,14 @@ use datafusion::sql::parser::{ExplainStatement, Statement as PlannedStatement};
 use futures::StreamExt;
 use sqlparser::ast;
 
+use super::call_places::CallPlaces;
 use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::execution::planning;
+use crate::functions;
+use crate::sql::dialect::Dialect;
 use crate::sql::rewrite::{self, OutputNames};
 use crate::sql::source::Source;
 use crate::sql::statement::{ParsedStatement, Statement};
@@ -143,6 +146,10 @@ pub(super) async fn plan_ast(
     let references = state.resolve_table_references(&statement).map_err(|error| in_statement(&error, source))?;
     let columns = tables.open_all(&references, &statement, source).await?;
     rewrite::fold_column_case(&mut statement, &columns);
+    match tables.dialect() {
+        Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
+        Dialect::Hive => super::patterns::check(&statement, source)?,
+    }
     let names = match &mut statement {
         PlannedStatement::Statement(ast) => match ast.as_mut() {
             ast::Statement::Query(query) => rewrite::remember_names(query),
@@ -152,12 +159,21 @@ pub(super) async fn plan_ast(
     };
     // Only now: a column is called by the function that was asked, not by its value.
     rewrite::fill_in_session_values(&mut statement, tables.database());
+    let calls = CallPlaces::of(&statement);
+    let dialect = tables.dialect();
     let (plan, state) = planning::aside(async move {
-        let plan = state.statement_to_plan(statement).await?;
+        let plan = functions::settle(state.statement_to_plan(statement).await?, dialect)?;
         Ok((plan, state))
     })
     .await
-    .map_err(|error| in_statement(&error, source))?;
+    .map_err(|error| {
+        let place = calls.of_error(&error);
+        let error = in_statement(&error, source);
+        match place {
+            Some(place) => error.at(source, place),
+            None => error,
+        }
+    })?;
     let names = names.of_result(plan.schema().as_arrow());
     let plan = tables.with_foreign_keys(plan).await?;
     Ok(Planned { plan, state, names })

@@ -73,6 +73,7 @@ impl Session {
         state.config_mut().set_extension(Arc::new(self.own_settings().write));
         let resolver = Resolver {
             state,
+            dialects: Arc::clone(&self.dialects),
             metastore: Arc::new(self.catalogs.for_statement()),
             opener: Arc::clone(&self.tables),
             open: OpenTables::default(),
@@ -89,6 +90,11 @@ impl Session {
 impl StatementTables {
     pub(super) fn state(&self) -> SessionState {
         self.state.clone()
+    }
+
+    /// That of the statement's text.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.resolver.dialect
     }
 
     /// Opens every table that the statement names, and tells how their columns are spelt.
@@ -281,6 +287,7 @@ pub(super) fn fold(ident: &sqlparser::ast::Ident) -> String {
 #[derive(Debug, Clone)]
 pub(super) struct Resolver {
     state: SessionState,
+    dialects: Arc<functions::Dialects>,
     metastore: Arc<Catalogs>,
     opener: Arc<TableOpener>,
     open: OpenTables,
@@ -307,7 +314,7 @@ impl Resolver {
 
     fn tables(self, database: &str) -> StatementTables {
         // Ours have names that no other function has, so that nothing is there twice.
-        let mut state = functions::in_dialect(self.state.clone(), self.dialect).unwrap_or_else(|_| self.state.clone());
+        let mut state = self.dialects.state(&self.state, self.dialect).unwrap_or_else(|_| self.state.clone());
         let (current_catalog, current_database) = split_database(database);
         let defaults = &mut state.config_mut().options_mut().catalog;
         defaults.default_catalog = current_catalog.to_string();

@@ -21,6 +21,8 @@ pub struct ParsedStatement {
     /// Where it stands in the source.
     pub span: Span,
     pub dialect: Dialect,
+    /// What of the text has no effect, for the user to know.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -315,6 +317,8 @@ pub struct Load {
 pub struct InsertDirectory {
     pub place: String,
     pub place_span: Span,
+    /// Whether the files that are there go.
+    pub overwrite: bool,
     pub format: Option<FileFormat>,
     pub options: Vec<(String, String)>,
     pub query: Box<ast::Query>,

@@ -91,6 +91,7 @@ impl Call<'_> {
             source: Arc::clone(self.arguments.source()),
             span: self.arguments.span(word),
             dialect: self.runner.session.dialect(),
+            notes: Vec::new(),
         }
     }
 }

@@ -16,6 +16,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::sql::types::display_name;
+
 /// What an argument may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -179,8 +181,8 @@ impl ScalarUDFImpl for Function {
         match coerced {
             Some(coerced) => Ok(coerced),
             None => {
-                let given: Vec<String> = arg_types.iter().map(ToString::to_string).collect();
-                plan_err!("it is {}, but the call is {}({})", self.syntax, self.name, given.join(", "))
+                let given: Vec<String> = arg_types.iter().map(display_name).collect();
+                plan_err!("{0} is called as {1}, not as {0}({2})", self.name, self.syntax, given.join(", "))
             }
         }
     }

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use super::operand::{convert, to_floats};
+use crate::sql::types::display_name;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lenient {
@@ -50,8 +51,8 @@ impl Lenient {
         match fields_with_udf(&fields, self.inner.as_ref()) {
             Ok(fields) => Ok(fields.iter().map(|field| field.data_type().clone()).collect()),
             Err(_) => {
-                let given: Vec<String> = types.iter().map(ToString::to_string).collect();
-                plan_err!("it is {}, but the call is {}({})", self.syntax, self.name, given.join(", "))
+                let given: Vec<String> = types.iter().map(display_name).collect();
+                plan_err!("{0} is called as {1}, not as {0}({2})", self.name, self.syntax, given.join(", "))
             }
         }
     }

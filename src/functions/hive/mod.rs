@@ -4,15 +4,17 @@
 
 pub(crate) mod aggregates;
 pub(crate) mod call;
+mod boolean;
 mod cast;
+pub(super) mod coercion;
 pub(crate) mod collections;
 pub(crate) mod dates;
+mod field;
 mod json;
 pub(crate) mod lenient;
 pub(crate) mod math;
 mod misc;
 pub(crate) mod operand;
-mod operators;
 pub(crate) mod tables;
 #[cfg(test)]
 mod tests;
@@ -49,9 +51,9 @@ pub(crate) fn entries() -> Vec<Entry> {
 pub(super) fn internal() -> Vec<Arc<ScalarUDF>> {
     vec![
         Arc::new(ScalarUDF::from(FieldAt::new())),
+        Arc::new(ScalarUDF::from(field::HiveField::new())),
         Arc::new(ScalarUDF::from(collections::construct::EmptyMap::new())),
-        Arc::new(ScalarUDF::from(to_double::ToDouble::number())),
-        Arc::new(ScalarUDF::from(to_double::ToDouble::printable())),
+        Arc::new(ScalarUDF::from(to_double::ToDouble::new())),
     ]
 }
 
@@ -65,7 +67,8 @@ pub(super) fn cast_to(expr: Expr, to: &DataType) -> Expr {
 /// What operators and constructors mean where ansi has another meaning.
 pub(super) fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     vec![
-        Arc::new(operators::MixedTypes),
+        Arc::new(coercion::MixedTypes),
+        Arc::new(field::FieldsOfItems),
         Arc::new(collections::construct::MapCalls),
         Arc::new(text::Substring::default()),
     ]

@@ -1,6 +1,6 @@
-//! `hive_number(value)`: a text as the DOUBLE that it says; `hive_printable(value)`: a decimal as DOUBLE; anything else as it is
+//! `hive_number(value)`: a text as the DOUBLE that it says; anything else as it is
 //!
-//! Aggregates over numbers take texts in Hive, and `printf` takes decimals. Which a column is, is known only when types are.
+//! Aggregates over numbers take texts in Hive. Which a column is, is known only when types are.
 
 use std::sync::Arc;
 
@@ -14,33 +14,18 @@ use datafusion::logical_expr::{
 
 use super::cast;
 
-/// What becomes a DOUBLE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Of {
-    Texts,
-    Decimals,
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct ToDouble {
-    of: Of,
     signature: Signature,
 }
 
 impl ToDouble {
-    pub(super) fn number() -> Self {
-        ToDouble { of: Of::Texts, signature: Signature::any(1, Volatility::Immutable) }
-    }
-
-    pub(super) fn printable() -> Self {
-        ToDouble { of: Of::Decimals, signature: Signature::any(1, Volatility::Immutable) }
+    pub(super) fn new() -> Self {
+        ToDouble { signature: Signature::any(1, Volatility::Immutable) }
     }
 
     fn applies(&self, data_type: &DataType) -> bool {
-        match self.of {
-            Of::Texts => matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
-            Of::Decimals => data_type.is_decimal(),
-        }
+        matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
     }
 
     fn gives(&self, data_type: &DataType) -> DataType {
@@ -50,10 +35,7 @@ impl ToDouble {
 
 impl ScalarUDFImpl for ToDouble {
     fn name(&self) -> &str {
-        match self.of {
-            Of::Texts => "hive_number",
-            Of::Decimals => "hive_printable",
-        }
+        "hive_number"
     }
 
     fn signature(&self) -> &Signature {

@@ -6,7 +6,24 @@ mod hive;
 use std::fmt;
 use std::str::FromStr;
 
+use sqlparser::ast::Expr;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+
 use crate::error::{Error, Result};
+
+/// `a IS [NOT] DISTINCT FROM b`, if it comes behind `a`. sqlparser reads all that follows for `b`, also `AND c`.
+fn distinct_from(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+    let negated = parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]);
+    if !negated && !parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+        return None;
+    }
+    let left = Box::new(left.clone());
+    Some(parser.parse_subexpr(precedence).map(|right| match negated {
+        true => Expr::IsNotDistinctFrom(left, Box::new(right)),
+        false => Expr::IsDistinctFrom(left, Box::new(right)),
+    }))
+}
 
 /// The dialect of a statement. Chosen by `--dialect`, `SET ostrich.dialect` or a file's ending (`.hql`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]

@@ -11,6 +11,8 @@ use crate::sql::statement::{
     StatementText,
 };
 
+const NO_FUNCTIONS: &str = "functions cannot be defined in SQL, nor Java code run; \\df lists the functions that there are";
+
 pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["CREATE"])?;
     let or_replace = words::take(parser, &["OR", "REPLACE"]);
@@ -36,7 +38,7 @@ pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statem
             parser.next_token();
             words::unexpected(parser, "TABLE, EXTERNAL TABLE or VIEW")
         }
-        Some("FUNCTION" | "TEMPORARY" | "TEMP") => words::refuse("functions cannot be defined in SQL", span),
+        Some("FUNCTION" | "TEMPORARY" | "TEMP") => words::refuse(NO_FUNCTIONS, span),
         Some("INDEX") => words::refuse("there are no indexes on files; partition or sort the data", span),
         Some("MATERIALIZED") => words::refuse("materialized views are not supported; use CREATE TABLE … AS", span),
         _ => words::unexpected(parser, "DATABASE, TABLE, EXTERNAL TABLE or VIEW"),

@@ -12,6 +12,8 @@ use crate::sql::statement::{Explain, Statement, StatementText, Tune, TuneForm};
 
 pub(super) fn explain(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["EXPLAIN"])?;
+    // Tajo's plan of all workers: here there is one.
+    words::take(parser, &["GLOBAL"]);
     if words::take(parser, &["TUNE"]) {
         let form = tune_form(parser)?;
         return tune(parser, text, form);

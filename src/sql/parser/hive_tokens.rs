@@ -15,9 +15,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
 pub(super) fn read(tokens: &mut [TokenWithSpan]) {
     for token in tokens.iter_mut() {
         let read = match &mut token.token {
-            Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) => {
-                Token::SingleQuotedString(unescape(text))
-            }
+            Token::SingleQuotedString(text) => Token::SingleQuotedString(unescape(text, '\'')),
+            Token::DoubleQuotedString(text) => Token::SingleQuotedString(unescape(text, '"')),
             Token::Word(word) if word.quote_style == Some('`') => Token::Word(Word {
                 value: std::mem::take(&mut word.value).replace("``", "`"),
                 quote_style: None,
@@ -31,13 +30,46 @@ pub(super) fn read(tokens: &mut [TokenWithSpan]) {
         };
         token.token = read;
     }
+    join_numbers(tokens);
     join_strings(tokens);
     drop_colons_of_fields(tokens);
     name_clauses_of_windows(tokens);
 }
 
+/// What is to be said of hints, once for all of a statement.
+pub(super) fn ignored_hints(tokens: &[TokenWithSpan]) -> Vec<String> {
+    let hints: Vec<&str> = tokens
+        .iter()
+        .filter_map(|token| match &token.token {
+            Token::Whitespace(Whitespace::MultiLineComment(text)) => text.strip_prefix('+').map(str::trim),
+            _ => None,
+        })
+        .collect();
+    match hints.as_slice() {
+        [] => Vec::new(),
+        hints => vec![format!("hints have no effect: the plan is the optimizer's ({})", hints.join("; "))],
+    }
+}
+
 fn blank() -> Token {
     Token::Whitespace(Whitespace::Space)
+}
+
+/// `1.5BD` and `1e3D` are a number and a word to the tokenizer.
+fn join_numbers(tokens: &mut [TokenWithSpan]) {
+    for index in 1..tokens.len() {
+        let (before, after) = tokens.split_at_mut(index);
+        let (Some(first), Some(second)) = (before.last_mut(), after.first_mut()) else { continue };
+        let (Token::Number(digits, false), Token::Word(letters)) = (&first.token, &second.token) else { continue };
+        if letters.quote_style.is_some() || letters.value.chars().any(|letter| !letter.is_ascii_alphabetic()) {
+            continue;
+        }
+        if let Some(joined) = number(&format!("{digits}{}", letters.value)) {
+            first.token = joined;
+            first.span.end = second.span.end;
+            second.token = blank();
+        }
+    }
 }
 
 fn join_strings(tokens: &mut [TokenWithSpan]) {
@@ -104,7 +136,7 @@ fn is_keyword(token: &Token, keyword: Keyword) -> bool {
 
 /// A number with a letter for its type, which the tokenizer takes for a word.
 fn number(word: &str) -> Option<Token> {
-    if !word.starts_with(|c: char| c.is_ascii_digit()) {
+    if !word.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
     let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -121,9 +153,9 @@ fn number(word: &str) -> Option<Token> {
     Some(Token::Number(word.to_string(), false))
 }
 
-/// What a string between quotes means.
-fn unescape(written: &str) -> String {
-    if !written.contains(['\\', '\'', '"']) {
+/// What a string between these quotes means.
+fn unescape(written: &str, quote: char) -> String {
+    if !written.contains(['\\', quote]) {
         return written.to_string();
     }
     let mut text = String::with_capacity(written.len());
@@ -132,7 +164,7 @@ fn unescape(written: &str) -> String {
         match character {
             '\\' => escaped(&mut rest, &mut text),
             // The tokenizer leaves two quotes only where one string ends and the next begins.
-            '\'' | '"' if rest.as_str().starts_with(character) => {
+            character if character == quote && rest.as_str().starts_with(character) => {
                 rest.next();
             }
             other => text.push(other),
@@ -187,18 +219,31 @@ mod tests {
             (r"\d\.", "d."),
             ("it''s", "its"),
             ("say \"x\"", "say \"x\""),
+            ("{\"a\":\"\"}", "{\"a\":\"\"}"),
             (r"\0", "\0"),
             (r"\u00", "u00"),
             (r"\999", "999"),
             ("é\\", "é\\"),
         ] {
-            assert_eq!(unescape(written), means, "{written}");
+            assert_eq!(unescape(written, '\''), means, "{written}");
         }
     }
 
     #[test]
+    fn hints_are_noted_once() {
+        let comment = |text: &str| {
+            TokenWithSpan::wrap(Token::Whitespace(Whitespace::MultiLineComment(text.to_string())))
+        };
+        assert_eq!(
+            ignored_hints(&[comment("+ MAPJOIN(t) "), comment(" no hint "), comment("+STREAMTABLE(u)")]),
+            ["hints have no effect: the plan is the optimizer's (MAPJOIN(t); STREAMTABLE(u))"]
+        );
+        assert!(ignored_hints(&[comment("a")]).is_empty());
+    }
+
+    #[test]
     fn numbers_with_a_type() {
-        for word in ["10L", "5s", "3Y", "2.5BD", "2D"] {
+        for word in ["10L", "5s", "3Y", "2.5BD", "2D", "1e3D", ".5f"] {
             assert_eq!(number(word), Some(Token::Number(word.to_string(), false)), "{word}");
         }
         for word in ["2020_sales", "10x", "L", "1.5L", "1_000L"] {

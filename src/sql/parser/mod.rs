@@ -15,8 +15,10 @@ mod error;
 mod explain;
 mod hive_tokens;
 mod insert;
+mod lateral_tokens;
 mod partition;
 mod query;
+mod refused;
 mod row_format;
 mod session;
 mod show;
@@ -48,14 +50,16 @@ pub fn parse(piece: &Piece, dialect: Dialect, variables: &Variables) -> Result<P
     types::check_nesting(tokens.iter().map(|token| &token.token)).map_err(|error| error.at(source, piece.span()))?;
     let mut parser =
         Parser::new(dialect.tokens()).with_recursion_limit(NESTING_LIMIT).with_tokens_with_locations(tokens.clone());
-    let mut statement = statement(&mut parser, &text)
+    let mut statement = refused::programs(&tokens)
+        .and_then(|()| statement(&mut parser, &text))
         .and_then(|statement| match parser.peek_token_ref().token {
             Token::EOF => Ok(statement),
             _ => parser.expected_ref("end of statement", parser.peek_token_ref()),
         })
         .map_err(|error| error::convert(error, source, piece.span(), &tokens))?;
     query::finish(&mut statement, dialect, variables, source)?;
-    Ok(ParsedStatement { statement, source: source.clone(), span: piece.span(), dialect })
+    let notes = if dialect == Dialect::Hive { hive_tokens::ignored_hints(&tokens) } else { Vec::new() };
+    Ok(ParsedStatement { statement, source: source.clone(), span: piece.span(), dialect, notes })
 }
 
 /// Parses the stored text of a view.
@@ -73,6 +77,7 @@ pub fn parse_query(sql: &str, dialect: Dialect, name: &str) -> Result<Box<sqlpar
 
 /// Reads one statement from where the parser stands.
 fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
+    refused::statement(parser)?;
     let first = words::peek(parser, 0);
     match first.as_deref() {
         Some("CREATE") => create::create(parser, text),
@@ -90,7 +95,10 @@ fn statement(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
         Some("TRUNCATE") => partition::truncate(parser),
         Some("LOAD") => partition::load(parser),
         Some("INSERT") if insert::is_into_directory(parser) => insert::into_directory(parser),
+        Some("INSERT") if insert::is_into_location(parser) => insert::into_location(parser),
         Some("FROM") => insert::from_first(parser),
+        Some("WITH") => insert::with_first(parser),
+        Some("UNSET") => session::unset(parser, text),
         Some("EXPLAIN") => explain::explain(parser, text),
         _ => query::query_or_insert(parser),
     }

@@ -41,7 +41,6 @@ pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
         Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
             return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
         }
-        Some("GRANT" | "REVOKE" | "DENY") => return words::refuse("there are no users or rights here", span),
         Some("INSERT" | "SELECT" | "WITH" | "VALUES" | "FROM") => {}
         _ if begins(parser) => {}
         _ => return words::unexpected(parser, "a SQL statement"),

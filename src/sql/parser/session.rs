@@ -18,6 +18,15 @@ pub(super) fn use_database(parser: &mut Parser) -> Parsed<Statement> {
 /// it are taken off.
 pub(super) fn set(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["SET"])?;
+    // `SET SESSION x = y`, as PostgreSQL and Tajo have it, and `SET CATALOG d`, which is Tajo's USE.
+    if words::peek(parser, 0).as_deref() == Some("SESSION") && words::peek(parser, 1).is_some_and(|word| word != "TO") {
+        parser.next_token();
+    } else if words::peek(parser, 0).as_deref() == Some("CATALOG")
+        && words::peek(parser, 1).is_some_and(|word| word != "TO")
+    {
+        parser.next_token();
+        return Ok(Statement::Use(parser.parse_identifier()?));
+    }
     if parser.peek_token_ref().token == Token::EOF {
         return Ok(Statement::Show(Show::Settings { prefix: None }));
     }
@@ -36,6 +45,12 @@ pub(super) fn set(parser: &mut Parser, text: &StatementText) -> Parsed<Statement
 
 pub(super) fn reset(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["RESET"])?;
+    Ok(Statement::Reset(name(parser, text)?))
+}
+
+/// Tajo's word for RESET.
+pub(super) fn unset(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
+    words::expect(parser, &["UNSET"])?;
     Ok(Statement::Reset(name(parser, text)?))
 }
 

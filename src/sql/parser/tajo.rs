@@ -19,9 +19,40 @@ const OPTIONS: &[(&str, &str)] = &[
     ("text.skip.headerlines", "skip.header.line.count"),
 ];
 
+/// `[USING format [WITH (…)]]` of INSERT INTO LOCATION.
+pub(super) fn storage(parser: &mut Parser) -> Parsed<(Option<FileFormat>, Vec<(String, String)>)> {
+    let mut options = vec![("field.delim".to_string(), DELIMITER.to_string())];
+    let mut format = FileFormat::TextFile;
+    if words::take(parser, &["USING"]) {
+        format = self::format(parser)?;
+        if format != FileFormat::TextFile {
+            options.clear();
+        }
+    }
+    if options_come_next(parser) {
+        words::expect(parser, &["WITH"])?;
+        for (key, value) in words::pairs(parser)? {
+            let ours = OPTIONS.iter().find(|(theirs, _)| key.eq_ignore_ascii_case(theirs));
+            let key = ours.map_or(key, |(_, ours)| ours.to_string());
+            options.retain(|(known, _)| *known != key);
+            options.push((key, value));
+        }
+    }
+    Ok((Some(format), options))
+}
+
 /// The format behind USING.
 pub(super) fn using(parser: &mut Parser, table: &mut CreateTable) -> Parsed<()> {
-    table.format = Some(match words::peek(parser, 0).as_deref() {
+    let format = format(parser)?;
+    table.format = Some(format);
+    if format == FileFormat::TextFile {
+        table.options.push(("field.delim".to_string(), DELIMITER.to_string()));
+    }
+    Ok(())
+}
+
+fn format(parser: &mut Parser) -> Parsed<FileFormat> {
+    Ok(match words::peek(parser, 0).as_deref() {
         Some("TEXT" | "CSV" | "TEXTFILE") => {
             parser.next_token();
             FileFormat::TextFile
@@ -36,11 +67,7 @@ pub(super) fn using(parser: &mut Parser, table: &mut CreateTable) -> Parsed<()> 
             );
         }
         _ => words::format(parser)?,
-    });
-    if table.format == Some(FileFormat::TextFile) {
-        table.options.push(("field.delim".to_string(), DELIMITER.to_string()));
-    }
-    Ok(())
+    })
 }
 
 /// Whether `WITH (` comes next.

@@ -38,7 +38,7 @@ pub(super) fn read(
         let place = start + expanded.original_offset(offset);
         return Err(Error::statement(error.message).at(source, source.span(place..place)));
     }
-    let ranges = token_ranges(&expanded.text, &tokens);
+    let mut ranges = token_ranges(&expanded.text, &tokens);
     for (token, range) in tokens.iter_mut().zip(&ranges) {
         let end = expanded.original_offset(range.end).max(expanded.original_offset(range.start));
         token.span =
@@ -46,6 +46,7 @@ pub(super) fn read(
     }
     if dialect == Dialect::Hive {
         super::hive_tokens::read(&mut tokens);
+        super::lateral_tokens::to_joins(&mut tokens, &mut ranges);
     }
     Ok((StatementText { text: expanded.text, ranges }, tokens))
 }

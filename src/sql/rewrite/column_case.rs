@@ -36,6 +36,11 @@ impl ColumnSpellings {
         }
     }
 
+    /// Whether a table has a column of this name, in any case.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_lower.contains_key(&name.to_lowercase())
+    }
+
     /// The one spelling of `name`, if it is not lower case.
     fn of(&self, name: &str) -> Option<&str> {
         let lower = name.to_lowercase();

@@ -1,8 +1,10 @@
 //! `- INTERVAL '1 day 2 hours'` → `-(INTERVAL '1 day 2 hours')`, `INTERVAL - '1 day 2 hours'` likewise
 //!
 //! DataFusion puts the sign into the text, in front of its first number only: the hours would be added.
+//!
+//! `INTERVAL '1 day 02:03:04'` → `INTERVAL '1 day 2 hours 3 minutes 4 seconds'`: it reads no time of day.
 
-use sqlparser::ast::{Expr, Interval, UnaryOperator};
+use sqlparser::ast::{Expr, Interval, UnaryOperator, Value};
 
 pub(super) fn sign_of_all(expr: &mut Expr) {
     match expr {
@@ -15,6 +17,7 @@ pub(super) fn sign_of_all(expr: &mut Expr) {
             _ => {}
         },
         Expr::Interval(interval) => {
+            without_clock(interval);
             if let Some(negative) = take_sign(interval)
                 && negative
             {
@@ -25,6 +28,39 @@ pub(super) fn sign_of_all(expr: &mut Expr) {
         }
         _ => {}
     }
+}
+
+fn without_clock(interval: &mut Interval) {
+    if interval.leading_field.is_some() {
+        return;
+    }
+    let Expr::Value(value) = interval.value.as_mut() else { return };
+    let Value::SingleQuotedString(text) = &mut value.value else { return };
+    if !text.contains(':') {
+        return;
+    }
+    let words: Option<Vec<String>> = text
+        .split_whitespace()
+        .map(|word| if word.contains(':') { units(word) } else { Some(word.to_string()) })
+        .collect();
+    // What cannot be read stays, and is an error.
+    if let Some(words) = words {
+        *text = words.join(" ");
+    }
+}
+
+/// `02:03:04.5` → `2 hours 3 minutes 4.5 seconds`
+fn units(clock: &str) -> Option<String> {
+    let (sign, digits) = match clock.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", clock.strip_prefix('+').unwrap_or(clock)),
+    };
+    let mut parts = digits.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next().unwrap_or("0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let is_time = parts.next().is_none() && [hours, minutes, whole, fraction].into_iter().all(is_number);
+    is_time.then(|| format!("{sign}{hours} hours {sign}{minutes} minutes {sign}{seconds} seconds"))
 }
 
 fn wrap(expr: &mut Box<Expr>) {
@@ -53,6 +89,15 @@ mod tests {
         assert_eq!(rewritten("SELECT INTERVAL - '1 year 2 months'"), "SELECT -(INTERVAL '1 year 2 months')");
         assert_eq!(rewritten("SELECT - INTERVAL - '1' DAY"), "SELECT -(-(INTERVAL '1' DAY))");
         assert_eq!(rewritten("SELECT INTERVAL + '1' DAY"), "SELECT INTERVAL '1' DAY");
+    }
+
+    #[test]
+    fn a_time_of_day_is_written_with_units() {
+        assert_eq!(
+            rewritten("SELECT INTERVAL '1 day 02:03:04.5', INTERVAL '-1:30'"),
+            "SELECT INTERVAL '1 day 02 hours 03 minutes 04.5 seconds', INTERVAL '-1 hours -30 minutes -0 seconds'"
+        );
+        unchanged("SELECT INTERVAL '1:2:3:4', INTERVAL 'a:b', INTERVAL '1:00' HOUR");
     }
 
     #[test]

@@ -34,11 +34,12 @@ mod strings;
 mod subqueries;
 mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 mod trim;
 mod unnest;
 mod using;
+mod where_aliases;
 mod wildcards;
 mod windows;
 
@@ -51,6 +52,7 @@ use sqlparser::tokenizer::Span;
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
 pub(crate) use column_names::{OutputNames, remember_names};
 pub(crate) use session_values::fill_in_session_values;
+pub(crate) use where_aliases::resolve_where_aliases;
 
 use super::dialect::Dialect;
 use super::source::Source;

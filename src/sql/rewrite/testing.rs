@@ -19,13 +19,13 @@ fn rewrite(sql: &str, dialect: Dialect) -> Result<String, Error> {
 
 /// The statement as DataFusion gets it.
 #[track_caller]
-pub(super) fn rewritten(sql: &str) -> String {
+pub(crate) fn rewritten(sql: &str) -> String {
     rewritten_in(sql, Dialect::Ansi)
 }
 
 /// The same, of a statement in the hive dialect.
 #[track_caller]
-pub(super) fn rewritten_hive(sql: &str) -> String {
+pub(crate) fn rewritten_hive(sql: &str) -> String {
     rewritten_in(sql, Dialect::Hive)
 }
 
@@ -39,19 +39,19 @@ fn rewritten_in(sql: &str, dialect: Dialect) -> String {
 
 /// Asserts that a statement means the same to DataFusion, and is left as it is.
 #[track_caller]
-pub(super) fn unchanged(sql: &str) {
+pub(crate) fn unchanged(sql: &str) {
     assert_eq!(rewritten(sql), sql);
 }
 
 /// Asserts that a statement is refused where `▸` stands (which is not part of it), and returns the first line of help.
 #[track_caller]
-pub(super) fn refused(marked: &str, message: &str) -> String {
+pub(crate) fn refused(marked: &str, message: &str) -> String {
     refused_in(marked, message, Dialect::Ansi)
 }
 
 /// The same, of a statement in the hive dialect.
 #[track_caller]
-pub(super) fn refused_hive(marked: &str, message: &str) -> String {
+pub(crate) fn refused_hive(marked: &str, message: &str) -> String {
     refused_in(marked, message, Dialect::Hive)
 }
 

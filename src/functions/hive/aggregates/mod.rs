@@ -1,10 +1,10 @@
 //! Aggregates.
 
 mod approximate;
-mod average;
 mod histogram;
 mod percentile;
 mod summary;
+mod totals;
 
 use datafusion::functions_aggregate::stddev::stddev_pop_udaf;
 use datafusion::functions_aggregate::variance::var_pop_udaf;
@@ -14,7 +14,7 @@ use crate::functions::entry::{Entry, Help};
 pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = percentile::entries();
     entries.extend(approximate::entries());
-    entries.extend(average::entries());
+    entries.extend(totals::entries());
     entries.extend(of_populations());
     entries.extend(theirs());
     entries
@@ -159,13 +159,6 @@ fn theirs() -> Vec<Entry> {
             line: "The sum of products of x and y about their means.",
             example: "SELECT regr_sxy(y, x) FROM (VALUES (2, 1), (4, 3)) AS t(y, x)",
             gives: "2.0",
-        }),
-        Entry::known(Help {
-            name: "sum",
-            syntax: "sum(number)",
-            line: "The sum: of integers a BIGINT, of decimals one with ten digits more.",
-            example: "SELECT sum(x), arrow_typeof(sum(y)) FROM (VALUES (1, CAST(1 AS DECIMAL(4,1)))) AS t(x, y)",
-            gives: "1,Decimal128(14, 1)",
         }),
     ]
 }

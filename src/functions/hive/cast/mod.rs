@@ -32,6 +32,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
+pub(super) use to_text::java as java_double;
+
 use crate::functions::entry::Help;
 use crate::sql::types;
 
@@ -152,6 +154,11 @@ fn kind(from: &DataType, to: &DataType) -> Kind {
     }
 }
 
+/// Whether Arrow's cast would say something else, or fail where Hive has NULL.
+pub(super) fn is_ours(from: &DataType, to: &DataType) -> bool {
+    kind(from, to) == Kind::Ours
+}
+
 /// Whether every value of one whole-number type is one of the other.
 fn widens(from: &DataType, to: &DataType) -> bool {
     let (Some(from_width), Some(to_width)) = (from.primitive_width(), to.primitive_width()) else { return false };
@@ -162,7 +169,7 @@ fn widens(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(super) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     use DataType as T;
     match kind(array.data_type(), to) {
         Kind::Nothing => Ok(Arc::clone(array)),

@@ -4,6 +4,7 @@ mod arrays;
 pub(crate) mod construct;
 mod index;
 pub(crate) mod lists;
+mod reverse;
 mod sequence;
 
 use datafusion_spark::function::collection::size;
@@ -14,6 +15,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = construct::entries();
     entries.extend(index::entries());
     entries.extend(arrays::entries());
+    entries.extend(reverse::entries());
     entries.extend(sequence::entries());
     entries.extend(theirs());
     entries
@@ -113,13 +115,6 @@ fn theirs() -> Vec<Entry> {
             syntax: "array_union(a, b)",
             line: "The elements that are in either array, without repetitions.",
             example: "SELECT array_union(array(1, 2), array(2, 3))",
-            gives: "[1, 2, 3]",
-        }),
-        Entry::known(Help {
-            name: "array_append",
-            syntax: "array_append(array, value)",
-            line: "The array and one element more.",
-            example: "SELECT array_append(array(1, 2), 3)",
             gives: "[1, 2, 3]",
         }),
         Entry::known(Help {

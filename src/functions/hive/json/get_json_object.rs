@@ -5,6 +5,7 @@ use datafusion::error::Result;
 use serde_json::Value;
 
 use super::path::Path;
+use super::read;
 use crate::functions::columns::texts;
 use crate::functions::define::{Call, Function, Gives, Kind};
 use crate::functions::entry::{Entry, Help};
@@ -41,7 +42,7 @@ fn get_json_object(call: &Call) -> Result<ArrayRef> {
         let Some(path) = path else { return Ok(false) };
         let (_, value) = match last_value.take() {
             Some(pair) if pair.0 == json => last_value.insert(pair),
-            _ => last_value.insert((json, serde_json::from_str(json).ok())),
+            _ => last_value.insert((json, read::value(json))),
         };
         Ok(value.as_ref().is_some_and(|value| path.write(value, out)))
     })

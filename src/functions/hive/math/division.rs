@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64T
 use datafusion::error::Result;
 use datafusion::logical_expr::ReturnFieldArgs;
 
+use super::decimals::fitted;
 use crate::functions::entry::{Entry, Help};
 use crate::functions::hive::call::{Call, Function, Gives, Kind, Takes};
 use crate::functions::hive::operand::convert;
@@ -85,7 +86,7 @@ fn decimal(data_type: &DataType) -> Option<(i16, i16)> {
 }
 
 /// Hive's decimals for integers.
-fn as_decimal(data_type: &DataType) -> Option<(i16, i16)> {
+pub(super) fn as_decimal(data_type: &DataType) -> Option<(i16, i16)> {
     match data_type {
         DataType::Int8 | DataType::Boolean | DataType::Null => Some((3, 0)),
         DataType::UInt8 | DataType::Int16 => Some((5, 0)),
@@ -119,14 +120,8 @@ fn quotient_type(args: &ReturnFieldArgs) -> Result<DataType> {
         return Ok(DataType::Float64);
     };
     let scale = (s1 + p2 + 1).max(6);
-    let whole = p1 - s1 + s2;
-    let precision = whole + scale;
-    if precision <= MAX_PRECISION {
-        return Ok(DataType::Decimal128(precision.max(1) as u8, scale as i8));
-    }
-    // Digits before the point matter more, but six after it are kept.
-    let scale = (MAX_PRECISION - whole).max(scale.min(6));
-    Ok(DataType::Decimal128(MAX_PRECISION as u8, scale as i8))
+    let (precision, scale) = fitted((p1 - s1 + s2 + scale, scale));
+    Ok(DataType::Decimal128(precision as u8, scale as i8))
 }
 
 /// `whole_digits` says which operand limits the digits before the point: a rest is less than both, but with the sign of the divisor it may

@@ -2,6 +2,7 @@
 
 mod bases;
 mod bits;
+pub(super) mod decimals;
 pub(crate) mod division;
 mod doubles;
 mod extremes;

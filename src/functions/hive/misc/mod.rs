@@ -1,5 +1,6 @@
 //! Functions that are about no one type: hashes, masks, conditions
 
+mod coalesce;
 mod conditional;
 mod hash;
 mod known;
@@ -10,7 +11,7 @@ use crate::functions::entry::Entry;
 
 pub(super) fn entries() -> Vec<Entry> {
     let mut entries = Vec::new();
-    for family in [conditional::entries, hash::entries, known::entries, mask::entries, session::entries] {
+    for family in [coalesce::entries, conditional::entries, hash::entries, known::entries, mask::entries, session::entries] {
         entries.extend(family());
     }
     entries

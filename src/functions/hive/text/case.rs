@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::error::Result;
-use datafusion::functions::{string, unicode};
+use datafusion::functions::string;
 
 use crate::functions::columns::texts;
 use crate::functions::define::{Call, Function, Gives, Kind};
@@ -49,19 +49,6 @@ pub(super) fn entries() -> Vec<Entry> {
             &[Kind::Text],
             Gives::Text,
             initcap,
-        )
-        .entry(),
-        Function::over(
-            Help {
-                name: "reverse",
-                syntax: "reverse(text)",
-                line: "The characters from the last to the first.",
-                example: "SELECT reverse('Facebook')",
-                gives: "koobecaF",
-            },
-            &[Kind::Text],
-            Gives::Text,
-            unicode::reverse(),
         )
         .entry(),
         Function::over(

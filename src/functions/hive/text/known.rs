@@ -45,13 +45,6 @@ pub(super) fn entries() -> Vec<Entry> {
                 gives: "java,NULL",
             },
             Help {
-                name: "format_string",
-                syntax: "format_string(format, value, …)",
-                line: "Values in a text, as Java's String.format (and C's printf) puts them; also called printf.",
-                example: "SELECT format_string('Hello %d %s', 100, 'days'), printf('%05.1f', 3.14159)",
-                gives: "Hello 100 days,003.1",
-            },
-            Help {
                 name: "quote",
                 syntax: "quote(text)",
                 line: "A text in single quotes, with a backslash before each quote in it.",

@@ -10,6 +10,7 @@ mod length;
 mod locate;
 mod pad;
 mod pattern;
+mod printf;
 mod regexp;
 mod repeat;
 mod replace;
@@ -20,7 +21,14 @@ mod substring;
 
 pub use substring::Substring;
 
+use datafusion::error::Result;
+
 use crate::functions::entry::Entry;
+
+/// Whether a text is a regular expression that can be used.
+pub(crate) fn check_pattern(text: &str) -> Result<()> {
+    pattern::Pattern::new(text).map(drop)
+}
 
 pub(super) fn entries() -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -33,6 +41,7 @@ pub(super) fn entries() -> Vec<Entry> {
         length::entries,
         locate::entries,
         pad::entries,
+        printf::entries,
         regexp::entries,
         repeat::entries,
         replace::entries,

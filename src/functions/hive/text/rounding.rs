@@ -1,4 +1,4 @@
-//! The decimal digits of a number, rounded half to even, as Java's `DecimalFormat` does
+//! The decimal digits of a number, rounded half to even, as Java's `DecimalFormat` does, or half up, as its `Formatter` does
 
 /// A number without its sign, before and after the point.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +17,16 @@ pub fn digits_of_double(value: f64, decimals: usize) -> Digits {
 
 /// Of a number in plain digits, times a power of ten.
 pub fn digits_of_text(text: &str, shift: usize, decimals: usize) -> Digits {
+    rounded_digits(text, shift, decimals, |last| last % 2 == 1)
+}
+
+/// Of a number in plain digits, halves away from zero.
+pub fn digits_half_up(text: &str, decimals: usize) -> Digits {
+    rounded_digits(text, 0, decimals, |_| true)
+}
+
+/// `half_goes_up` is asked about the digit before an exact half.
+fn rounded_digits(text: &str, shift: usize, decimals: usize, half_goes_up: fn(u8) -> bool) -> Digits {
     let (is_negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -28,7 +38,7 @@ pub fn digits_of_text(text: &str, shift: usize, decimals: usize) -> Digits {
     if digits.len() > end {
         let rest = digits.split_off(end);
         let half = match (rest[0], rest[1..].iter().any(|digit| *digit != b'0')) {
-            (b'5', false) => digits.last().is_some_and(|last| last % 2 == 1),
+            (b'5', false) => digits.last().map_or(half_goes_up(b'0'), |last| half_goes_up(*last)),
             (first, _) => first >= b'5',
         };
         if half {

@@ -3,8 +3,7 @@
 //! - `count(DISTINCT a, b)` → `count(DISTINCT CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN struct(a, b) END)`: rows with a NULL
 //!   do not count.
 //! - `sum(a)` → `sum(hive_number(a))`: a text is made a DOUBLE, and NULL if it is none. Numbers stay what they are.
-//! - `printf('%s', a)` → `printf('%s', hive_printable(a))`: a decimal is made a DOUBLE, of which datafusion-spark's function would print the
-//!   digits without the point.
+//! - `printf('%d', 1)` → `printf('%d', hive_cast(1, 'INT'))`: how a number is written depends on its width.
 //! - `pmod(a, 3)` → `pmod(a, hive_cast(3, 'INT'))`, and shifts likewise: what they give depends on what they are given.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -39,10 +38,8 @@ pub(super) fn to_ansi(expr: &mut Expr) {
         *expr = call("hive_empty_map", vec![], span);
     } else if name == "count" {
         count_of_rows(function);
-    } else if matches!(name.as_str(), "pmod" | "shiftleft" | "shiftright" | "shiftrightunsigned") {
+    } else if matches!(name.as_str(), "pmod" | "shiftleft" | "shiftright" | "shiftrightunsigned" | "printf" | "format_string") {
         each_value(function, super::operators::with_type);
-    } else if matches!(name.as_str(), "printf" | "format_string") {
-        each_value(function, |value| call("hive_printable", vec![value], span));
     } else if OF_NUMBERS.contains(&name.as_str()) {
         each_value(function, |value| call("hive_number", vec![value], span));
     }
@@ -97,7 +94,6 @@ mod tests {
             ("sum(a)", "sum(hive_number(a))"),
             ("max(a)", "max(a)"),
             ("pmod(a, 3)", "pmod(a, hive_cast(3, 'INT'))"),
-            ("printf('%s', a)", "printf(hive_printable('%s'), hive_printable(a))"),
         ] {
             assert_eq!(rewritten_hive(&format!("SELECT {call} AS x FROM t")), format!("SELECT {becomes} AS x FROM t"));
         }

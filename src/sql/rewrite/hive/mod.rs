@@ -2,11 +2,12 @@
 //!
 //! Comes before them, one construct a file. What operators and functions do is in `functions/hive`; here only the syntax changes.
 
+mod alternatives;
 mod casts;
 mod column_names;
-mod comparisons;
 mod functions;
 mod grouping_id;
+mod intervals;
 mod lateral_views;
 mod literals;
 mod operators;
@@ -14,6 +15,7 @@ mod sampling;
 mod sorting;
 mod table_functions;
 pub(crate) mod types;
+mod virtual_columns;
 mod windows;
 
 use std::ops::ControlFlow;
@@ -48,6 +50,7 @@ impl VisitorMut for Translator {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refusal> {
         flow(table_functions::from_select_list(select).and_then(|()| lateral_views::to_joins(select)).map(|()| {
             cross_joins(select);
+            virtual_columns::of_files(select);
             column_names::by_position(select);
         }))
     }
@@ -56,11 +59,16 @@ impl VisitorMut for Translator {
         flow(sampling::to_filter(factor))
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refusal> {
+        flow(virtual_columns::refuse_unknown(expr))
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Refusal> {
-        comparisons::one_by_one(expr);
+        alternatives::in_other_words(expr);
         operators::to_functions(expr);
         functions::to_ansi(expr);
         windows::ignore_nulls(expr);
+        intervals::to_function(expr);
         literals::with_types(expr);
         flow(casts::to_function(expr))
     }

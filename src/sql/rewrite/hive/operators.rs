@@ -14,7 +14,6 @@ pub(super) fn to_functions(expr: &mut Expr) {
                 BinaryOperator::Divide => "hive_divide",
                 BinaryOperator::Modulo => "hive_mod",
                 BinaryOperator::MyIntegerDivide => "hive_div",
-                BinaryOperator::Spaceship => return null_safe(expr),
                 BinaryOperator::BitwiseXor => {
                     *op = BinaryOperator::PGBitwiseXor;
                     return;
@@ -78,7 +77,7 @@ pub(super) fn to_functions(expr: &mut Expr) {
                 },
                 AccessExpr::Subscript(Subscript::Index { index }) => call("hive_index", vec![value, index], span),
                 AccessExpr::Dot(Expr::Identifier(field)) => {
-                    call("get_field", vec![value, string(folded(&field), field.span)], span)
+                    call("hive_field", vec![value, string(folded(&field), field.span)], span)
                 }
                 access => Expr::CompoundFieldAccess { root: Box::new(value), access_chain: vec![access] },
             });
@@ -125,13 +124,6 @@ fn is_subscript(access: &AccessExpr) -> bool {
     matches!(access, AccessExpr::Subscript(Subscript::Index { .. }))
 }
 
-/// `a <=> b` → `a IS NOT DISTINCT FROM b`
-fn null_safe(expr: &mut Expr) {
-    if let Expr::BinaryOp { left, right, .. } = take(expr) {
-        *expr = Expr::Nested(Box::new(Expr::IsNotDistinctFrom(left, right)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::sql::rewrite::testing::rewritten_hive;
@@ -147,10 +139,10 @@ mod tests {
             ("-'5'", "negative('5')"),
             ("-1", "-1"),
             ("t.a[0]", "hive_index(t.a, 0)"),
-            ("a <=> b", "(a IS NOT DISTINCT FROM b)"),
+            ("a <=> b", "a <=> b"),
             ("a[0]", "hive_index(a, 0)"),
-            ("a['k'].f[1]", "hive_index(get_field(hive_index(a, 'k'), 'f'), 1)"),
-            ("max(struct(a, b)).col2", "get_field(max(struct(a, b)), 'col2')"),
+            ("a['k'].f[1]", "hive_index(hive_field(hive_index(a, 'k'), 'f'), 1)"),
+            ("max(struct(a, b)).col2", "hive_field(max(struct(a, b)), 'col2')"),
             ("! a", "NOT a"),
             ("a ^ b", "a # b"),
             ("~a", "bitwise_not(a)"),

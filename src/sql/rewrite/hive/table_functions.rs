@@ -19,6 +19,7 @@ pub(super) const KNOWN: &str = "table functions are: explode, posexplode, inline
 /// Moves the table functions of the select list to FROM.
 pub(super) fn from_select_list(select: &mut Select) -> Result<(), Refusal> {
     let mut count = 0;
+    let tables = lateral_views::table_names(select);
     let mut projection = Vec::with_capacity(select.projection.len());
     for item in std::mem::take(&mut select.projection) {
         let spread = match &item {
@@ -32,10 +33,15 @@ pub(super) fn from_select_list(select: &mut Select) -> Result<(), Refusal> {
             },
             _ => None,
         };
-        let Some(items) = spread else {
+        let Some(mut items) = spread else {
             projection.push(item);
             continue;
         };
+        for item in &mut items {
+            if let SelectItem::ExprWithAlias { expr, .. } = item {
+                lateral_views::fields_as_calls(expr, &tables);
+            }
+        }
         let table = Ident::new(format!("_rows{count}"));
         count += 1;
         projection.extend(items.iter().filter_map(|item| match item {
@@ -45,7 +51,7 @@ pub(super) fn from_select_list(select: &mut Select) -> Result<(), Refusal> {
             }),
             _ => None,
         }));
-        lateral_views::join(select, lateral(items, Some(lateral_views::alias(table))), false);
+        lateral_views::join(select, lateral(items, Some(lateral_views::alias(table))));
     }
     select.projection = projection;
     Ok(())

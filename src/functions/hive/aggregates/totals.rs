@@ -1,51 +1,69 @@
-//! `avg`, which is a decimal with four places more of decimals, rounded
+//! `sum` and `avg` of decimals: what goes beyond 38 digits is NULL, and never a wrong number
 //!
-//! datafusion-spark's makes doubles of decimals; DataFusion's cuts the last place off, and fails where the sum is beyond 38 digits. Of all
-//! else DataFusion's is right, and is called.
+//! DataFusion's sum wraps around, and its mean fails. Of all but decimals DataFusion's are right, and are called.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::Result;
-use datafusion::functions_aggregate::average::Avg;
+use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
 use crate::functions::entry::{Entry, Help};
 use crate::functions::hive::math::division::decimal_quotient;
 
 pub(super) fn entries() -> Vec<Entry> {
-    vec![Entry::aggregate(
-        Average {
-            theirs: Avg::new(),
-            aliases: vec!["mean".to_owned()],
-            signature: Signature::user_defined(Volatility::Immutable),
-        },
-        Help {
-            name: "avg",
-            syntax: "avg(number)",
-            line: "The mean: a double, or of decimals a decimal with four places more.",
-            example: "SELECT avg(x), avg(y) FROM (VALUES (1, CAST(1 AS DECIMAL(4,1))), (2, 2), (2, 2), (NULL, NULL)) AS t(x, y)",
-            gives: "1.6666666666666667,1.66667",
-        },
-    )]
+    vec![
+        Entry::aggregate(
+            Total::new("avg", &["mean"], avg_udaf(), Finish::Mean),
+            Help {
+                name: "avg",
+                syntax: "avg(number)",
+                line: "The mean: a double, or of decimals a decimal with four places more.",
+                example: "SELECT avg(x), avg(y) FROM (VALUES (1, CAST(1 AS DECIMAL(4,1))), (2, 2), (2, 2), (NULL, NULL)) AS t(x, y)",
+                gives: "1.6666666666666667,1.66667",
+            },
+        ),
+        Entry::aggregate(
+            Total::new("sum", &[], sum_udaf(), Finish::Sum),
+            Help {
+                name: "sum",
+                syntax: "sum(number)",
+                line: "The sum: of integers a BIGINT, of decimals one with ten digits more; NULL beyond 38 digits.",
+                example: "SELECT sum(x), arrow_typeof(sum(y)) FROM (VALUES (1, CAST(1 AS DECIMAL(4,1)))) AS t(x, y)",
+                gives: "1,Decimal128(14, 1)",
+            },
+        ),
+    ]
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Average {
-    theirs: Avg,
+struct Total {
+    name: &'static str,
     aliases: Vec<String>,
+    theirs: Arc<AggregateUDF>,
+    finish: Finish,
     signature: Signature,
 }
 
-impl AggregateUDFImpl for Average {
+impl Total {
+    fn new(name: &'static str, aliases: &[&str], theirs: Arc<AggregateUDF>, finish: Finish) -> Self {
+        let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        Total { name, aliases, theirs, finish, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for Total {
     fn name(&self) -> &str {
-        "avg"
+        self.name
     }
 
     fn aliases(&self) -> &[String] {
@@ -57,32 +75,42 @@ impl AggregateUDFImpl for Average {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        let keeps_whole_numbers = self.finish == Finish::Sum;
         Ok(vec![match arg_types {
             [DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale)] => {
                 DataType::Decimal128(*precision, *scale)
             }
             [DataType::Decimal256(precision, scale)] => DataType::Decimal128((*precision).min(38), *scale),
             [decimal @ DataType::Decimal128(..)] => decimal.clone(),
+            [number] if keeps_whole_numbers && number.is_signed_integer() => DataType::Int64,
+            [number] if keeps_whole_numbers && number.is_unsigned_integer() => DataType::UInt64,
             [number] if number.is_numeric() || number.is_null() => DataType::Float64,
-            [text @ (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)] if !text.is_nested() => {
-                DataType::Float64
-            }
-            _ => return plan_err!("it is avg(number)"),
+            [DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View] => DataType::Float64,
+            _ => return plan_err!("it is {}(number)", self.name),
         }])
     }
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        Ok(match arg_types {
-            [DataType::Decimal128(precision, scale)] => {
+        Ok(match (self.finish, arg_types) {
+            (Finish::Mean, [DataType::Decimal128(precision, scale)]) => {
                 DataType::Decimal128(precision.saturating_add(4).min(38), scale.saturating_add(4).min(38))
             }
+            (Finish::Sum, [DataType::Decimal128(precision, scale)]) => {
+                DataType::Decimal128(precision.saturating_add(10).min(38), *scale)
+            }
+            (Finish::Sum, [whole @ (DataType::Int64 | DataType::UInt64)]) => whole.clone(),
             _ => DataType::Float64,
         })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         match args.input_fields.first().map(|field| field.data_type()) {
-            Some(DataType::Decimal128(_, scale)) if !args.is_distinct => Ok(vec![
+            Some(DataType::Decimal128(_, scale)) if args.is_distinct => {
+                let item = Field::new_list_field(DataType::Decimal128(38, *scale), true);
+                let name = format_state_name(args.name, "distinct values");
+                Ok(vec![Arc::new(Field::new_list(name, item, true))])
+            }
+            Some(DataType::Decimal128(_, scale)) => Ok(vec![
                 Arc::new(Field::new(format_state_name(args.name, "sum"), DataType::Decimal128(38, *scale), true)),
                 Arc::new(Field::new(format_state_name(args.name, "count"), DataType::Int64, true)),
             ]),
@@ -91,8 +119,9 @@ impl AggregateUDFImpl for Average {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match Decimals::new(&args) {
-            Some(decimals) => Ok(Box::new(One { decimals, sum: Sum::default() })),
+        match Decimals::new(&args, self.finish) {
+            Some(decimals) if args.is_distinct => Ok(decimals.distinct_accumulator()),
+            Some(decimals) => Ok(decimals.accumulator()),
             None => self.theirs.accumulator(args),
         }
     }
@@ -102,15 +131,16 @@ impl AggregateUDFImpl for Average {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        match Decimals::new(&args) {
-            Some(decimals) => Ok(Box::new(Groups { decimals, sums: vec![] })),
+        match Decimals::new(&args, self.finish) {
+            Some(decimals) => Ok(decimals.groups_accumulator()),
             None => self.theirs.create_groups_accumulator(args),
         }
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match Decimals::new(&args) {
-            Some(decimals) => Ok(Box::new(One { decimals, sum: Sum::default() })),
+        match Decimals::new(&args, self.finish) {
+            Some(decimals) if args.is_distinct => Ok(decimals.distinct_accumulator()),
+            Some(decimals) => Ok(decimals.accumulator()),
             None => self.theirs.create_sliding_accumulator(args),
         }
     }
@@ -120,9 +150,17 @@ impl AggregateUDFImpl for Average {
     }
 }
 
+/// What comes of a sum and a count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Finish {
+    Sum,
+    Mean,
+}
+
 /// Of what, and what comes of it.
 #[derive(Debug, Clone, Copy)]
-struct Decimals {
+pub(super) struct Decimals {
+    finish: Finish,
     scale: i8,
     given: (u8, i8),
 }
@@ -148,25 +186,44 @@ impl Sum {
 }
 
 impl Decimals {
-    fn new(args: &AccumulatorArgs) -> Option<Self> {
+    /// `None` if the arguments are no decimals.
+    pub(super) fn new(args: &AccumulatorArgs, finish: Finish) -> Option<Self> {
         match (args.expr_fields.first().map(|field| field.data_type()), args.return_field.data_type()) {
-            (Some(DataType::Decimal128(_, scale)), DataType::Decimal128(precision, given)) if !args.is_distinct => {
-                Some(Decimals { scale: *scale, given: (*precision, *given) })
+            (Some(DataType::Decimal128(_, scale)), DataType::Decimal128(precision, given)) => {
+                Some(Decimals { finish, scale: *scale, given: (*precision, *given) })
             }
             _ => None,
         }
     }
 
-    fn mean(&self, sum: &Sum) -> Option<i128> {
-        let (precision, scale) = self.given;
-        let mean = decimal_quotient(sum.sum?, sum.count.into(), i16::from(scale) - i16::from(self.scale))?;
-        let end = 10_u128.checked_pow(precision.into())?;
-        (mean.unsigned_abs() < end).then_some(mean)
+    pub(super) fn accumulator(self) -> Box<dyn Accumulator> {
+        Box::new(One { decimals: self, sum: Sum::default() })
     }
 
-    fn means(&self, sums: &[Sum]) -> Result<ArrayRef> {
-        let means: Decimal128Array = sums.iter().map(|sum| self.mean(sum)).collect();
-        Ok(Arc::new(means.with_precision_and_scale(self.given.0, self.given.1)?))
+    /// Of each value once.
+    pub(super) fn distinct_accumulator(self) -> Box<dyn Accumulator> {
+        Box::new(Distinct { decimals: self, values: HashSet::new() })
+    }
+
+    pub(super) fn groups_accumulator(self) -> Box<dyn GroupsAccumulator> {
+        Box::new(Groups { decimals: self, sums: vec![] })
+    }
+
+    fn finished(&self, sum: &Sum) -> Option<i128> {
+        let (precision, scale) = self.given;
+        let finished = match self.finish {
+            Finish::Sum => sum.sum.filter(|_| sum.count != 0)?,
+            Finish::Mean => {
+                decimal_quotient(sum.sum?, sum.count.into(), i16::from(scale) - i16::from(self.scale))?
+            }
+        };
+        let end = 10_u128.checked_pow(precision.into())?;
+        (finished.unsigned_abs() < end).then_some(finished)
+    }
+
+    fn all_finished(&self, sums: &[Sum]) -> Result<ArrayRef> {
+        let finished: Decimal128Array = sums.iter().map(|sum| self.finished(sum)).collect();
+        Ok(Arc::new(finished.with_precision_and_scale(self.given.0, self.given.1)?))
     }
 
     fn state(&self, sums: &[Sum]) -> Result<Vec<ArrayRef>> {
@@ -181,7 +238,7 @@ impl Decimals {
 fn decimals(arrays: &[ArrayRef]) -> Result<&Decimal128Array> {
     match arrays.first().and_then(|array| array.as_primitive_opt::<Decimal128Type>()) {
         Some(decimals) => Ok(decimals),
-        None => exec_err!("avg of decimals got something else"),
+        None => exec_err!("a sum of decimals got something else"),
     }
 }
 
@@ -190,7 +247,7 @@ fn states(arrays: &[ArrayRef]) -> Result<impl Iterator<Item = (Option<i128>, i64
     let sums = decimals(arrays)?;
     match arrays.get(1).and_then(|array| array.as_primitive_opt::<Int64Type>()) {
         Some(counts) => Ok(sums.iter().zip(counts.values().iter().copied()).filter(|(_, count)| *count > 0)),
-        None => exec_err!("the state of avg has no count"),
+        None => exec_err!("the state of a sum has no count"),
     }
 }
 
@@ -227,7 +284,7 @@ impl Accumulator for One {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let (precision, scale) = self.decimals.given;
-        Ok(ScalarValue::Decimal128(self.decimals.mean(&self.sum), precision, scale))
+        Ok(ScalarValue::Decimal128(self.decimals.finished(&self.sum), precision, scale))
     }
 
     fn size(&self) -> usize {
@@ -242,6 +299,47 @@ impl Accumulator for One {
     fn merge_batch(&mut self, arrays: &[ArrayRef]) -> Result<()> {
         for (sum, count) in states(arrays)? {
             self.sum.add(sum, count);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Distinct {
+    decimals: Decimals,
+    values: HashSet<i128>,
+}
+
+impl Accumulator for Distinct {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.values.extend(decimals(values)?.iter().flatten());
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut sum = Sum::default();
+        self.values.iter().for_each(|value| sum.add(Some(*value), 1));
+        let (precision, scale) = self.decimals.given;
+        Ok(ScalarValue::Decimal128(self.decimals.finished(&sum), precision, scale))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.values.capacity() * size_of::<i128>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let data_type = DataType::Decimal128(38, self.decimals.scale);
+        let values: Vec<ScalarValue> =
+            self.values.iter().map(|value| ScalarValue::Decimal128(Some(*value), 38, self.decimals.scale)).collect();
+        Ok(vec![ScalarValue::List(ScalarValue::new_list_nullable(&values, &data_type))])
+    }
+
+    fn merge_batch(&mut self, arrays: &[ArrayRef]) -> Result<()> {
+        let Some(lists) = arrays.first().and_then(|array| array.as_list_opt::<i32>()) else {
+            return exec_err!("the state of a sum of distinct values is no list");
+        };
+        for list in lists.iter().flatten() {
+            self.values.extend(decimals(&[list])?.iter().flatten());
         }
         Ok(())
     }
@@ -281,7 +379,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.decimals.means(&emit_to.take_needed(&mut self.sums))
+        self.decimals.all_finished(&emit_to.take_needed(&mut self.sums))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -292,7 +390,7 @@ impl GroupsAccumulator for Groups {
         self.sums.resize(total_num_groups, Sum::default());
         let counts = match values.get(1).and_then(|array| array.as_primitive_opt::<Int64Type>()) {
             Some(counts) => counts.values(),
-            None => return exec_err!("the state of avg has no count"),
+            None => return exec_err!("the state of a sum has no count"),
         };
         for ((value, count), group) in decimals(values)?.iter().zip(counts).zip(group_indices) {
             if let (true, Some(sum)) = (*count > 0, self.sums.get_mut(*group)) {

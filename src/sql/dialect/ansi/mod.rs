@@ -4,9 +4,13 @@
 //! parser it passes for sqlparser's generic dialect, which accepts most of what the others do; what that one reads in a
 //! surprising way (`/*! … */` as SQL, trailing commas, `#x` as a name) is off.
 
+mod between;
+
 use std::any::TypeId;
 
+use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::parser::{Parser, ParserError};
 
 #[derive(Debug)]
 pub(super) struct AnsiDialect;
@@ -33,6 +37,10 @@ impl Dialect for AnsiDialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        super::distinct_from(parser, expr, precedence).or_else(|| between::symmetric(parser, expr))
     }
 
     supports!(

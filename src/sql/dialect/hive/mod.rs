@@ -1,11 +1,13 @@
 //! Hive's lexical habits: `"x"` is a string as `'x'` is, backslashes escape, only backticks make a name, and a name may
 //! begin with a digit.
 
+mod interval;
+
 use std::any::TypeId;
 
 use sqlparser::ast::{BinaryOperator, Expr, ObjectName};
 use sqlparser::dialect::{Dialect, Precedence};
-use sqlparser::keywords::Keyword;
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
@@ -85,9 +87,22 @@ impl Dialect for HiveDialect {
         true
     }
 
-    /// `array(1, 2)` and `struct(1, 2)` are functions' calls; the parser takes them for a subquery's and a literal's.
+    /// `FROM t INSERT … SELECT a INSERT … SELECT b`: the second INSERT is no name of `a`.
+    fn is_column_alias(&self, keyword: &Keyword, _: &mut Parser) -> bool {
+        *keyword != Keyword::INSERT && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+    }
+
+    fn is_table_alias(&self, keyword: &Keyword, _: &mut Parser) -> bool {
+        *keyword != Keyword::INSERT && !RESERVED_FOR_TABLE_ALIAS.contains(keyword)
+    }
+
+    /// Intervals have more forms than the parser knows. `array(1, 2)` and `struct(1, 2)` are functions' calls; the parser takes them for a
+    /// subquery's and a literal's.
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        if word.keyword == Keyword::INTERVAL {
+            return interval::parse(parser);
+        }
         if !matches!(word.keyword, Keyword::ARRAY | Keyword::STRUCT)
             || parser.peek_nth_token_ref(1).token != Token::LParen
         {
@@ -108,7 +123,7 @@ impl Dialect for HiveDialect {
     /// `a DIV b`
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         if !is_div(parser) {
-            return None;
+            return super::distinct_from(parser, expr, precedence);
         }
         parser.next_token();
         Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
