@@ -338,11 +338,8 @@ async fn constraints_and_statistics(session: &Session) {
     let Some(Relation::Table(table)) = session.metastore().relation(&name).await.unwrap() else { panic!("a table") };
     let statistics = table.statistics.unwrap();
     assert_eq!(statistics.rows, Some(2));
-    let code = &statistics.columns["id"];
-    assert_eq!(
-        (code.nulls, code.distinct, code.min.as_deref(), code.max.as_deref()),
-        (Some(0), Some(2), Some("1"), Some("2"))
-    );
+    let id = &statistics.columns["id"];
+    assert_eq!((id.nulls, id.distinct, id.min.as_deref(), id.max.as_deref()), (Some(0), Some(2), Some("1"), Some("2")));
 }
 
 async fn what_cannot_be_read_says_why(session: &Session) {

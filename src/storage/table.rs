@@ -95,6 +95,8 @@ pub struct FileTable {
     caches: Arc<StorageCaches>,
     files: Vec<DataFile>,
     partitions: Partitions,
+    /// Whether a catalog lists the partitions, so that files do not tell their values by their paths.
+    partitions_are_listed: bool,
     /// The rows of `partitions` whose files cannot be read, and why.
     unreadable: Vec<(u32, String)>,
     /// The columns in the files.
@@ -162,6 +164,7 @@ impl FileTable {
             }
             None => files.into_iter().zip(rows).map(|(meta, partition)| DataFile { meta, partition }).collect(),
         };
+        let partitions_are_listed = listed.is_some();
         let unreadable = |(row, partition): (u32, ListedPartition)| Some((row, partition.unreadable?));
         let unreadable = (0..).zip(listed.into_iter().flatten()).filter_map(unreadable).collect();
         Ok(FileTable {
@@ -171,6 +174,7 @@ impl FileTable {
             caches: Arc::clone(caches),
             files,
             partitions,
+            partitions_are_listed,
             unreadable,
             schema: Arc::new(Schema::new(fields)),
             file_schema,
@@ -210,13 +214,21 @@ impl FileTable {
             path: self.path_of(file).to_string(),
             size: file.meta.size,
             modified: file.meta.last_modified.timestamp_nanos_opt().unwrap_or_default(),
-            tag: file.meta.e_tag.clone(),
+            tag: file.meta.e_tag.as_ref().map(|tag| match self.partitions_are_listed {
+                // With other values its rows are others. In front, because the end tells the time of change.
+                true => format!("{:?} {tag}", self.partition_of(file)),
+                false => tag.clone(),
+            }),
         }
     }
 
     /// What the files leave no doubt about, for the table's columns; `None` if some file does not tell, or if more than
     /// `most` files would have to be looked into. `digest` is that of [`fingerprints`](Self::fingerprints).
     pub async fn row_facts(&self, state: &dyn Session, digest: &str, most: usize) -> Result<Option<Arc<RowFacts>>> {
+        // Of its rows nothing is known.
+        if !self.unreadable.is_empty() {
+            return Ok(None);
+        }
         let reading = format!("{} {}", self.location.absolute(), self.format.fingerprint());
         if let Some(known) = self.caches.row_facts(&reading, digest, &self.schema) {
             return Ok(Some(known));

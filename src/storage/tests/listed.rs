@@ -48,6 +48,18 @@ async fn values_are_those_of_the_list_and_not_of_folders() {
 }
 
 #[tokio::test]
+async fn a_folder_with_another_value_is_another_table() {
+    let dir = folder(&[("t/p=1/x", "1\n")]);
+    let session = Session::at(dir.path());
+    let digest = async |value| {
+        let table = session.open(spec(&session, &[(Some(value), "t/p=1", None)])).await.unwrap();
+        table.fingerprints().digest().to_string()
+    };
+    assert_eq!(digest("1").await, digest("1").await);
+    assert_ne!(digest("1").await, digest("2").await);
+}
+
+#[tokio::test]
 async fn two_partitions_of_one_folder_both_have_its_rows() {
     let dir = folder(&[("t/p=1/x", "1\n")]);
     let session = Session::at(dir.path());
