@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 
 use super::CATALOG;
 use super::model::{
-    BucketSort, Buckets, Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View, split_database,
+    BucketSort, Buckets, Column, Constraint, ConstraintKind, Relation, Table, TableKind, TableName, View,
+    split_database,
 };
 use crate::names::{quote_identifier, quote_string};
 use crate::sql::types::to_sql;

@@ -145,10 +145,8 @@ fn add(state: &mut SessionState, entries: &[Entry]) -> Result<()> {
 
 /// What operators mean: ours first, for the first that has an answer is taken.
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![
-        Arc::new(date_arithmetic::DateArithmetic),
-        Arc::new(map_access::MapAccess),
-    ];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> =
+        vec![Arc::new(date_arithmetic::DateArithmetic), Arc::new(map_access::MapAccess)];
     planners.extend(SessionStateDefaults::default_expr_planners());
     planners
 }

@@ -112,8 +112,7 @@ impl Carried {
                 let columns = input.schema().columns().into_iter().enumerate();
                 let renamed = columns.map(|(index, column)| Expr::Column(column).alias(inner(index)));
                 let named = right.schema().columns().into_iter().enumerate().map(|(index, outer)| {
-                    Expr::Column(Column::new_unqualified(inner(index)))
-                        .alias_qualified(Some(alias.clone()), outer.name)
+                    Expr::Column(Column::new_unqualified(inner(index))).alias_qualified(Some(alias.clone()), outer.name)
                 });
                 LogicalPlanBuilder::from(computed)
                     .project(self.columns().chain(renamed))?

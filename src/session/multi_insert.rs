@@ -28,8 +28,8 @@ use sqlparser::ast::{self, SelectItem, SetExpr, WildcardAdditionalOptions};
 
 use super::plan::Planned;
 use super::{Outcome, Session};
-use crate::error::datafusion::in_statement;
 use crate::error::Result;
+use crate::error::datafusion::in_statement;
 use crate::sql::statement::{ParsedStatement, Statement};
 
 /// The name of the table that stands for FROM. No one can write it.

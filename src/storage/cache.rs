@@ -26,8 +26,14 @@ const MAX_FILES: usize = 1_000_000;
 pub struct StorageCaches {
     schemas: Mutex<HashMap<String, Arc<SchemaCache>>>,
     row_facts: Mutex<HashMap<String, KnownRowFacts>>,
-    /// With the digest of the files that they belong to.
-    distinct_values: Mutex<HashMap<String, (String, Arc<Vec<Option<u64>>>)>>,
+    distinct_values: Mutex<HashMap<String, KnownDistinctValues>>,
+}
+
+/// How many distinct values the columns of a table's files are thought to have, and of which files.
+#[derive(Debug)]
+struct KnownDistinctValues {
+    digest: String,
+    values: Arc<Vec<Option<u64>>>,
 }
 
 /// What all files of a table say together, and of which files and columns.
@@ -60,11 +66,12 @@ impl StorageCaches {
     /// How many distinct values the columns of the files with this digest are thought to have.
     pub(crate) fn distinct_values(&self, reading: &str, digest: &str) -> Option<Arc<Vec<Option<u64>>>> {
         let known = lock(&self.distinct_values);
-        known.get(reading).filter(|(of, _)| of == digest).map(|(_, values)| Arc::clone(values))
+        known.get(reading).filter(|known| known.digest == digest).map(|known| Arc::clone(&known.values))
     }
 
     pub(crate) fn keep_distinct_values(&self, reading: String, digest: &str, values: &Arc<Vec<Option<u64>>>) {
-        lock(&self.distinct_values).insert(reading, (digest.to_string(), Arc::clone(values)));
+        let known = KnownDistinctValues { digest: digest.to_string(), values: Arc::clone(values) };
+        lock(&self.distinct_values).insert(reading, known);
     }
 
     /// Forgets everything.

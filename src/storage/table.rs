@@ -114,7 +114,8 @@ impl FileTable {
     ///
     /// That nothing is there is an error, unless columns are declared: then the table is empty.
     pub async fn open(state: &dyn Session, caches: &Arc<StorageCaches>, spec: TableSpec) -> Result<Self> {
-        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed, former_names } = spec;
+        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed, former_names } =
+            spec;
         let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
         let listed = listed.map(|listed| of_one_store(&location, listed));
         let found = match &listed {

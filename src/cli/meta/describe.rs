@@ -9,9 +9,7 @@ use sqlparser::ast::ObjectName;
 use super::arguments::Argument;
 use super::last::bytes;
 use super::{Call, eyes};
-use crate::catalog::model::{
-    FileFormat, Relation, Table, TableKind, TableName, TableStatistics, beside, in_catalog,
-};
+use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, TableStatistics, beside, in_catalog};
 use crate::catalog::show_create::{constraint_clause, without_secrets};
 use crate::cli::output::OutputOptions;
 use crate::cli::runner::Ended;

@@ -26,8 +26,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::functions::{UDFCoercionExt, fields_with_udf};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, Join, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, Union, Values,
-    not,
+    BinaryExpr, Expr, ExprSchemable, Join, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery,
+    Union, Values, not,
 };
 
 use ansi::Ansi;
@@ -169,8 +169,11 @@ fn in_values(rules: &dyn Rules, values: Values) -> Result<Transformed<LogicalPla
     let mut changed = false;
     for (column, field) in fields.iter_mut().enumerate() {
         let planned = field.data_type().clone();
-        let given: Vec<DataType> =
-            values.iter().filter_map(|row| row.get(column)).map(|value| given_type(value, &planned)).collect::<Result<_>>()?;
+        let given: Vec<DataType> = values
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|value| given_type(value, &planned))
+            .collect::<Result<_>>()?;
         let common = common(&given, |left, right| rules.either(left, right));
         let common = common.map_err(|(left, right)| no_common_type(&left, &right, "as values of one column", None))?;
         let Some(to) = common.filter(|to| is_ours_to_say(to, &planned)) else { continue };
@@ -302,10 +305,9 @@ pub(super) fn compare(
     let (left_type, right_type) = (left.get_type(schema)?, right.get_type(schema)?);
     match rules.compared(&left_type, &right_type) {
         Meeting::Unsaid => Ok(Transformed::no((left, right))),
-        Meeting::In(to) => Ok(Transformed::yes((
-            rules.to_compare(left, &left_type, &to),
-            rules.to_compare(right, &right_type, &to),
-        ))),
+        Meeting::In(to) => {
+            Ok(Transformed::yes((rules.to_compare(left, &left_type, &to), rules.to_compare(right, &right_type, &to))))
+        }
         Meeting::Never => {
             let place = first_span(&[&left, &right]);
             Err(no_common_type(&left_type, &right_type, "where they are compared", place))
@@ -628,11 +630,7 @@ impl InExpr<'_> {
     }
 
     /// What a function converts, the dialect converts. Errors are left to DataFusion, which asks again.
-    fn cast_arguments(
-        &self,
-        function: &impl UDFCoercionExt,
-        args: &mut [Expr],
-    ) -> Result<bool> {
+    fn cast_arguments(&self, function: &impl UDFCoercionExt, args: &mut [Expr]) -> Result<bool> {
         if !self.rules.casts_arguments() || args.is_empty() {
             return Ok(false);
         }

@@ -163,8 +163,7 @@ impl Hive {
         };
         if becomes_double(&left_type, &right_type) || becomes_double(&right_type, &left_type) {
             let double = DataType::Float64;
-            let sum =
-                of(self.to_result(left, &left_type, &double), self.to_result(right, &right_type, &double));
+            let sum = of(self.to_result(left, &left_type, &double), self.to_result(right, &right_type, &double));
             return Ok(Transformed::yes(sum));
         }
         match decimals::operation(op, &left_type, &right_type) {

@@ -3,8 +3,8 @@
 //! They come after DataFusion's and datafusion-spark's, most of which have it: what is here is missing there, or says something else.
 
 pub(crate) mod aggregates;
-pub(crate) mod call;
 mod boolean;
+pub(crate) mod call;
 mod cast;
 pub(super) mod coercion;
 pub(crate) mod collections;

@@ -278,7 +278,7 @@ impl Graph {
                 }
                 let selectivity = 1.0 / self.values_of(&one, left).max(self.values_of(&other, right)).max(1.0);
                 let expr = one.clone().eq(other.clone());
-                let sides = (left != 0 && right != 0).then(|| [(one, left), (other, right)]);
+                let sides = (left != 0 && right != 0).then_some([(one, left), (other, right)]);
                 Ok(self.push(Predicate { expr, sides, relations: left | right, selectivity }))
             }
             Condition::Other(expr) => {

@@ -8,7 +8,7 @@
 //! after:  (small subquery) ⋊ sales        RightSemi: one of the subquery's rows
 //! ```
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Projection};
 

@@ -10,9 +10,7 @@ use crate::optimizer::testing::Lab;
 /// A fact table of 3,000 rows with two dimensions, and details of it.
 fn star() -> Lab {
     let list = |count: usize, row: &dyn Fn(usize) -> String| (0..count).map(row).collect::<Vec<_>>().join(", ");
-    let sale = |id: usize| {
-        format!("({id}, {}, {}, {})", id % 500, id % 20, if id % 7 == 0 { "NULL".into() } else { id.to_string() })
-    };
+    let sale = |id: usize| format!("({id}, {}, {}, nullif({id}, {}))", id % 500, id % 20, id / 7 * 7);
     Lab::new(&format!(
         "CREATE TABLE item (item_id BIGINT PRIMARY KEY, kind BIGINT, label TEXT);
          CREATE TABLE store (store_id BIGINT PRIMARY KEY, city BIGINT);

@@ -60,7 +60,8 @@ async fn they_stay_while_files_only_come_and_go_when_one_is_another() {
         let [Precision::Inexact(ids), Precision::Inexact(10)] = distinct(&statistics)[..] else {
             panic!("{statistics:?}")
         };
-        assert!((1900..=2000).contains(&ids), "a key has as many values as there are rows: {ids}");
+        // Where files do not tell their rows, their sizes do, about.
+        assert!((1900..=2100).contains(&ids), "a key has as many values as there are rows: {ids}");
     }
     run(&session, "INSERT OVERWRITE TABLE t SELECT 1, 'one'").await;
     for statistics in statistics(&session, "t").await {

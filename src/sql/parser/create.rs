@@ -11,7 +11,8 @@ use crate::sql::statement::{
     StatementText,
 };
 
-const NO_FUNCTIONS: &str = "functions cannot be defined in SQL, nor Java code run; \\df lists the functions that there are";
+const NO_FUNCTIONS: &str =
+    "functions cannot be defined in SQL, nor Java code run; \\df lists the functions that there are";
 
 pub(super) fn create(parser: &mut Parser, text: &StatementText) -> Parsed<Statement> {
     words::expect(parser, &["CREATE"])?;

@@ -231,9 +231,8 @@ mod tests {
 
     #[test]
     fn hints_are_noted_once() {
-        let comment = |text: &str| {
-            TokenWithSpan::wrap(Token::Whitespace(Whitespace::MultiLineComment(text.to_string())))
-        };
+        let comment =
+            |text: &str| TokenWithSpan::wrap(Token::Whitespace(Whitespace::MultiLineComment(text.to_string())));
         assert_eq!(
             ignored_hints(&[comment("+ MAPJOIN(t) "), comment(" no hint "), comment("+STREAMTABLE(u)")]),
             ["hints have no effect: the plan is the optimizer's (MAPJOIN(t); STREAMTABLE(u))"]

@@ -78,8 +78,7 @@ struct View {
 }
 
 fn is_view(tokens: &[TokenWithSpan], index: usize) -> bool {
-    is_keyword(tokens, Some(index), Keyword::LATERAL)
-        && is_keyword(tokens, next(tokens, index + 1), Keyword::VIEW)
+    is_keyword(tokens, Some(index), Keyword::LATERAL) && is_keyword(tokens, next(tokens, index + 1), Keyword::VIEW)
 }
 
 fn view(tokens: &[TokenWithSpan], index: usize) -> Option<View> {
@@ -112,7 +111,8 @@ fn view(tokens: &[TokenWithSpan], index: usize) -> Option<View> {
 
 /// The next token that is no blank.
 fn next(tokens: &[TokenWithSpan], from: usize) -> Option<usize> {
-    (from..tokens.len()).find(|index| !matches!(tokens.get(*index).map(|token| &token.token), Some(Token::Whitespace(_))))
+    (from..tokens.len())
+        .find(|index| !matches!(tokens.get(*index).map(|token| &token.token), Some(Token::Whitespace(_))))
 }
 
 /// The parenthesis that closes the first one from here.
@@ -226,7 +226,10 @@ mod tests {
             ("t LATERAL VIEW explode(a) e AS x", "t CROSS JOIN LATERAL explode(a) AS e(x)"),
             ("t LATERAL VIEW explode(a) e ORDER BY col", "t CROSS JOIN LATERAL explode(a) AS e ORDER BY col"),
             ("t LATERAL VIEW explode(a) e x JOIN u", "t CROSS JOIN LATERAL explode(a) AS e(x) JOIN u"),
-            ("t LATERAL VIEW explode(m) AS k, v WHERE k = 1", "t CROSS JOIN LATERAL explode(m) AS _view1 (k, v) WHERE k = 1"),
+            (
+                "t LATERAL VIEW explode(m) AS k, v WHERE k = 1",
+                "t CROSS JOIN LATERAL explode(m) AS _view1 (k, v) WHERE k = 1",
+            ),
             (
                 "t LATERAL VIEW OUTER explode(split(a, ',')) e AS x LATERAL VIEW explode(b) f AS y",
                 "t LEFT JOIN LATERAL explode(split(a, ',')) AS e(x) ON TRUE CROSS JOIN LATERAL explode(b) AS f(y)",

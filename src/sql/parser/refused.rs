@@ -24,7 +24,8 @@ pub(super) fn statement(parser: &Parser) -> Parsed<()> {
             "there are no users or rights here; leave the statement out".to_string()
         }
         (Some("LOCK" | "UNLOCK"), Some("TABLE" | "TABLES" | "DATABASE" | "SCHEMA")) => {
-            "tables are not locked by a statement: each write waits for the one before; leave the statement out".to_string()
+            "tables are not locked by a statement: each write waits for the one before; leave the statement out"
+                .to_string()
         }
         (Some("SHOW"), Some("LOCKS" | "TRANSACTIONS" | "COMPACTIONS")) => {
             "there are no locks or transactions to show".to_string()
@@ -40,7 +41,9 @@ pub(super) fn statement(parser: &Parser) -> Parsed<()> {
             "IMPORT is not supported; CREATE EXTERNAL TABLE … LOCATION reads files where they lie".to_string()
         }
         (Some("KILL"), Some("QUERY")) => "queries of other sessions cannot be stopped".to_string(),
-        (Some("DFS"), _) => "dfs commands are not done here; use the tools of the place where the files lie".to_string(),
+        (Some("DFS"), _) => {
+            "dfs commands are not done here; use the tools of the place where the files lie".to_string()
+        }
         _ => return Ok(()),
     };
     words::refuse(&message, span)

@@ -72,9 +72,9 @@ impl VisitorMut for Aliases<'_> {
         let Select { projection, selection: Some(condition), from, .. } = select else {
             return ControlFlow::Continue(());
         };
-        let tables_only = from.iter().all(|from| {
-            self.is_table(&from.relation) && from.joins.iter().all(|join| self.is_table(&join.relation))
-        });
+        let tables_only = from
+            .iter()
+            .all(|from| self.is_table(&from.relation) && from.joins.iter().all(|join| self.is_table(&join.relation)));
         if !tables_only {
             return ControlFlow::Continue(());
         }

@@ -213,9 +213,7 @@ impl Decimals {
         let (precision, scale) = self.given;
         let finished = match self.finish {
             Finish::Sum => sum.sum.filter(|_| sum.count != 0)?,
-            Finish::Mean => {
-                decimal_quotient(sum.sum?, sum.count.into(), i16::from(scale) - i16::from(self.scale))?
-            }
+            Finish::Mean => decimal_quotient(sum.sum?, sum.count.into(), i16::from(scale) - i16::from(self.scale))?,
         };
         let end = 10_u128.checked_pow(precision.into())?;
         (finished.unsigned_abs() < end).then_some(finished)

@@ -39,7 +39,8 @@ pub(super) fn entries() -> Vec<Entry> {
 fn json_tuple(call: &Call) -> Result<ArrayRef> {
     let jsons = call.texts(0)?;
     let keys = call.texts_from(1)?;
-    let mut columns: Vec<StringViewBuilder> = keys.iter().map(|_| StringViewBuilder::with_capacity(call.rows)).collect();
+    let mut columns: Vec<StringViewBuilder> =
+        keys.iter().map(|_| StringViewBuilder::with_capacity(call.rows)).collect();
     let mut last: Option<(&str, Option<Value>)> = None;
     for row in 0..call.rows {
         let object = match jsons.get(row) {

@@ -11,7 +11,9 @@ use crate::functions::entry::Entry;
 
 pub(super) fn entries() -> Vec<Entry> {
     let mut entries = Vec::new();
-    for family in [coalesce::entries, conditional::entries, hash::entries, known::entries, mask::entries, session::entries] {
+    for family in
+        [coalesce::entries, conditional::entries, hash::entries, known::entries, mask::entries, session::entries]
+    {
         entries.extend(family());
     }
     entries

@@ -92,7 +92,9 @@ fn pieces(format: &str) -> Result<Vec<Piece>> {
                         Some(next - 1)
                     }
                 };
-                let Some(argument) = argument else { return exec_err!("'{format}' names an argument that is not there") };
+                let Some(argument) = argument else {
+                    return exec_err!("'{format}' names an argument that is not there");
+                };
                 last = Some(argument);
                 directive.argument = Some(argument);
                 if !plain.is_empty() {
@@ -379,7 +381,12 @@ fn fraction(directive: &Directive, conversion: char, plain: &str, out: &mut Stri
             let is_zero = digits.whole == "0" && digits.decimals.bytes().all(|digit| digit == b'0');
             if is_zero || (-4..limit).contains(&exponent) {
                 let places = usize::try_from(limit - 1 - exponent).unwrap_or(0);
-                return number(directive, &digits_half_up(plain, if is_zero { precision - 1 } else { places }), None, out);
+                return number(
+                    directive,
+                    &digits_half_up(plain, if is_zero { precision - 1 } else { places }),
+                    None,
+                    out,
+                );
             }
             number(directive, &digits, Some(exponent), out)
         }
@@ -547,6 +554,8 @@ mod tests {
         for format in ["%q", "%", "%5", "%.f", "%<s"] {
             assert!(pieces(format).is_err(), "{format}");
         }
-        assert!(written(&Directive { conversion: 'd', ..Directive::default() }, &double(1.5), &mut String::new()).is_err());
+        assert!(
+            written(&Directive { conversion: 'd', ..Directive::default() }, &double(1.5), &mut String::new()).is_err()
+        );
     }
 }

@@ -12,7 +12,9 @@ use super::AnsiDialect;
 
 pub(super) fn symmetric(parser: &mut Parser, value: &Expr) -> Option<Result<Expr, ParserError>> {
     let is = |parser: &Parser, ahead: usize, words: &[&str]| match &parser.peek_nth_token_ref(ahead).token {
-        Token::Word(word) => word.quote_style.is_none() && words.iter().any(|text| word.value.eq_ignore_ascii_case(text)),
+        Token::Word(word) => {
+            word.quote_style.is_none() && words.iter().any(|text| word.value.eq_ignore_ascii_case(text))
+        }
         _ => false,
     };
     let negated = is(parser, 0, &["NOT"]);
@@ -65,7 +67,10 @@ mod tests {
             ("x BETWEEN ASYMMETRIC 1 AND 2 AND y", "x BETWEEN 1 AND 2 AND y"),
             ("x NOT BETWEEN ASYMMETRIC 1 AND 2", "x NOT BETWEEN 1 AND 2"),
         ] {
-            assert_eq!(rewritten(&format!("SELECT 1 FROM t WHERE {written}")), format!("SELECT 1 FROM t WHERE {becomes}"));
+            assert_eq!(
+                rewritten(&format!("SELECT 1 FROM t WHERE {written}")),
+                format!("SELECT 1 FROM t WHERE {becomes}")
+            );
         }
         unchanged("SELECT 1 FROM t WHERE x BETWEEN symmetric_a AND b");
     }

@@ -195,10 +195,7 @@ fn constant(parser: &mut Parser) -> Parsed<Expr> {
 /// `2 hours` behind `INTERVAL 1 day`.
 fn further_part(parser: &mut Parser) -> Parsed<Option<(String, Unit, Span)>> {
     let signs = usize::from(matches!(parser.peek_token_ref().token, Token::Minus | Token::Plus));
-    let is_value = matches!(
-        parser.peek_nth_token_ref(signs).token,
-        Token::Number(..) | Token::SingleQuotedString(_)
-    );
+    let is_value = matches!(parser.peek_nth_token_ref(signs).token, Token::Number(..) | Token::SingleQuotedString(_));
     let unit = next_word(parser, signs + 1).as_deref().and_then(Unit::of_word);
     match unit {
         Some(unit) if is_value => {

@@ -4,9 +4,7 @@
 //! (`functions/coercion`).
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-};
+use sqlparser::ast::{BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::super::ast::{bare, folded};
 
@@ -59,10 +57,9 @@ mod tests {
 
     #[test]
     fn calls_are_written_out() {
-        for (written, becomes) in [
-            ("if(a, b, c)", "CASE WHEN a THEN b ELSE c END"),
-            ("nullif(a, b)", "CASE WHEN a = b THEN NULL ELSE a END"),
-        ] {
+        for (written, becomes) in
+            [("if(a, b, c)", "CASE WHEN a THEN b ELSE c END"), ("nullif(a, b)", "CASE WHEN a = b THEN NULL ELSE a END")]
+        {
             assert_eq!(
                 rewritten_hive(&format!("SELECT {written} AS x FROM t")),
                 format!("SELECT {becomes} AS x FROM t")

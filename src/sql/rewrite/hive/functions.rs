@@ -38,7 +38,10 @@ pub(super) fn to_ansi(expr: &mut Expr) {
         *expr = call("hive_empty_map", vec![], span);
     } else if name == "count" {
         count_of_rows(function);
-    } else if matches!(name.as_str(), "pmod" | "shiftleft" | "shiftright" | "shiftrightunsigned" | "printf" | "format_string") {
+    } else if matches!(
+        name.as_str(),
+        "pmod" | "shiftleft" | "shiftright" | "shiftrightunsigned" | "printf" | "format_string"
+    ) {
         each_value(function, super::operators::with_type);
     } else if OF_NUMBERS.contains(&name.as_str()) {
         each_value(function, |value| call("hive_number", vec![value], span));

@@ -84,11 +84,7 @@ fn call_of(name: ObjectName, args: Vec<sqlparser::ast::FunctionArg>) -> Expr {
         name,
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args,
-            clauses: Vec::new(),
-        }),
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
         filter: None,
         null_treatment: None,
         over: None,
