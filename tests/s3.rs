@@ -1,5 +1,8 @@
 //! Tables in a bucket: read, written and refused by a true S3 server in the test's process.
 
+#[path = "common/s3.rs"]
+mod server;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,71 +12,18 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use ostrich::catalog::model::FileFormat;
 use ostrich::storage::{
     FileTable, Location, StorageCaches, StoreConfig, StoreRegistry, TableSpec, register_output_formats,
 };
 use ostrich::{Error, ErrorKind};
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 
-const KEY: &str = "OSTRICHKEY";
-const SECRET: &str = "a-secret-that-nobody-may-see";
+use server::{SECRET, Server};
 
-/// A server whose buckets are the folders of a temporary folder, and how to reach it.
-struct Server {
-    root: tempfile::TempDir,
-    endpoint: String,
-}
-
-impl Server {
-    /// Starts with the bucket `lake`.
-    async fn start() -> Self {
-        Self::start_with(Some(SimpleAuth::from_single(KEY, SECRET))).await
-    }
-
-    /// Without keys it is a web server as well.
-    async fn start_with(auth: Option<SimpleAuth>) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("lake")).unwrap();
-        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root.path()).unwrap());
-        if let Some(auth) = auth {
-            service.set_auth(auth);
-        }
-        let service = service.build();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let connection = Builder::new(TokioExecutor::new());
-                    let _ = connection.serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
-        });
-        Server { root, endpoint }
-    }
-
-    fn bucket(&self) -> std::path::PathBuf {
-        self.root.path().join("lake")
-    }
-
-    /// Puts a folder of the repository's test data into the bucket.
-    fn upload(&self, from: &str, to: &str) {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(from);
-        copy(&from, &self.bucket().join(to));
-    }
-
-    fn config(&self) -> StoreConfig {
-        StoreConfig::default()
-            .with("AWS_ENDPOINT_URL", &self.endpoint)
-            .with("AWS_REGION", "eu-central-1")
-            .with("AWS_ACCESS_KEY_ID", KEY)
-            .with("AWS_SECRET_ACCESS_KEY", SECRET)
-    }
+/// Puts a folder of the repository's test data into the bucket.
+fn upload(server: &Server, from: &str, to: &str) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(from);
+    copy(&from, &server.bucket().join(to));
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -141,8 +91,8 @@ impl Client {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitioned_parquet_is_read() {
-    let server = Server::start().await;
-    server.upload("events", "warehouse/events");
+    let server = Server::start_with(true, None).await;
+    upload(&server, "events", "warehouse/events");
     let client = Client::new(server.config());
     for text in ["s3://lake/warehouse/events/", "s3a://lake/warehouse/events"] {
         client.table(text).await.unwrap();
@@ -155,9 +105,9 @@ async fn partitioned_parquet_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn globs_and_single_objects_are_read() {
-    let server = Server::start().await;
-    server.upload("tpch-csv", "tpch csv%20");
-    server.upload("formats", "formats");
+    let server = Server::start_with(true, None).await;
+    upload(&server, "tpch-csv", "tpch csv%20");
+    upload(&server, "formats", "formats");
     let client = Client::new(server.config());
     client.table("s3://lake/tpch csv%20/n*.csv").await.unwrap();
     assert_eq!(client.rows("select count(*) from t").await, ["25"]);
@@ -171,7 +121,7 @@ async fn globs_and_single_objects_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_added_or_replaced_from_outside_are_seen() {
-    let server = Server::start().await;
+    let server = Server::start_with(true, None).await;
     let path = server.bucket().join("t/a.csv");
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/formats/tiny.csv"), &path);
     let client = Client::new(server.config());
@@ -184,7 +134,7 @@ async fn objects_added_or_replaced_from_outside_are_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn inserts_append_and_copies_write() {
-    let server = Server::start().await;
+    let server = Server::start_with(true, None).await;
     let client = Client::new(server.config());
     let spec = TableSpec {
         format: Some(FileFormat::Parquet),
@@ -212,7 +162,7 @@ async fn inserts_append_and_copies_write() {
 /// More than one part of a multipart upload.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_objects() {
-    let server = Server::start().await;
+    let server = Server::start_with(true, None).await;
     let client = Client::new(server.config());
     let rows = "select value as n, repeat('x', 500) as s from generate_series(1, 30000)";
     client.rows(&format!("copy ({rows}) to 's3://lake/big.csv' stored as csv")).await;
@@ -223,7 +173,7 @@ async fn large_objects() {
 /// More than one page of a listing.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_objects() {
-    let server = Server::start().await;
+    let server = Server::start_with(true, None).await;
     let client = Client::new(server.config());
     std::fs::create_dir(server.bucket().join("many")).unwrap();
     for number in 0..1100 {
@@ -244,8 +194,8 @@ async fn refusal(config: StoreConfig, text: &str) -> Error {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_quick_and_clear() {
-    let server = Server::start().await;
-    server.upload("tpch/region.parquet", "region.parquet");
+    let server = Server::start_with(true, None).await;
+    upload(&server, "tpch/region.parquet", "region.parquet");
     for text in ["s3://lake/region.parquet", "s3://lake/", "s3://lake/*.parquet"] {
         let wrong_key = refusal(server.config().with("AWS_ACCESS_KEY_ID", "NOBODY"), text).await;
         assert!(wrong_key.message().contains("s3://lake"), "{wrong_key}");
@@ -267,9 +217,9 @@ async fn refusals_are_quick_and_clear() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_vanishes_is_named() {
-    let server = Server::start().await;
-    server.upload("tpch/region.parquet", "t/a.parquet");
-    server.upload("tpch/region.parquet", "t/b.parquet");
+    let server = Server::start_with(true, None).await;
+    upload(&server, "tpch/region.parquet", "t/a.parquet");
+    upload(&server, "tpch/region.parquet", "t/b.parquet");
     let client = Client::new(server.config());
     client.table("s3://lake/t/").await.unwrap();
     std::fs::remove_file(server.bucket().join("t/b.parquet")).unwrap();
@@ -279,9 +229,9 @@ async fn an_object_that_vanishes_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn web_servers_are_read() {
-    let server = Server::start_with(None).await;
-    server.upload("tpch/region.parquet", "a b/region.parquet");
-    server.upload("formats/tiny.csv.gz", "tiny.csv.gz");
+    let server = Server::start_with(false, None).await;
+    upload(&server, "tpch/region.parquet", "a b/region.parquet");
+    upload(&server, "formats/tiny.csv.gz", "tiny.csv.gz");
     let client = Client::new(StoreConfig::default());
     client.table(&format!("{}/lake/a%20b/region.parquet?x=%2Fsigned", server.endpoint)).await.unwrap();
     assert_eq!(client.rows("select count(*), max(r_name) from t").await, ["5|MIDDLE EAST"]);

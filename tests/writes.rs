@@ -153,3 +153,37 @@ fn two_writers_lose_no_row() {
     }
     assert_eq!(rows(folder.path(), "SELECT count(*) AS n, count(DISTINCT id) AS d FROM p"), "n,d\n23,23\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_one_process_lose_no_row() {
+    use ostrich::session::{Session, SessionOptions};
+    use ostrich::sql::dialect::Dialect;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    setup(folder.path());
+    let catalog = folder.path().join("c");
+    let writers: Vec<_> = (0..3)
+        .map(|writer| {
+            let catalog = Some(catalog.clone());
+            tokio::spawn(async move {
+                let options = SessionOptions { catalog, dialect: Dialect::Hive, ..SessionOptions::default() };
+                let session = Session::open(options).await.expect("a session");
+                for round in 0..10 {
+                    let id = 1000 + writer * 100 + round;
+                    // Two into one partition, and one that is written anew each time.
+                    let sql = match writer {
+                        2 => format!("INSERT OVERWRITE TABLE p PARTITION (dt = 'o') VALUES ({id}), ({id})"),
+                        _ => format!("INSERT INTO p PARTITION (dt = 'w') VALUES ({id})"),
+                    };
+                    session.query(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    let sql = "SELECT count(*) AS n, count(DISTINCT id) AS d, max(IF(dt = 'o', id, 0)) AS o FROM p";
+    assert_eq!(rows(folder.path(), sql), "n,d,o\n25,24,1209\n");
+    assert_eq!(hidden(folder.path()), ["last", "lock"]);
+}

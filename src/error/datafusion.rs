@@ -127,6 +127,16 @@ fn object_store(error: &::object_store::Error) -> Error {
         ::object_store::Error::PermissionDenied { path, .. } | ::object_store::Error::Unauthenticated { path, .. } => {
             Error::storage(format!("no permission to read or write {path}"))
         }
+        ::object_store::Error::Generic { source, .. } => {
+            let first: &(dyn std::error::Error + 'static) = source.as_ref();
+            let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+            // Of other causes the whole says more: it names the file.
+            let telling = causes.find_map(|cause| match cause.downcast_ref::<std::io::Error>() {
+                Some(full) if full.kind() == std::io::ErrorKind::StorageFull => Some(io(full)),
+                _ => cause.downcast_ref::<Error>().cloned(),
+            });
+            telling.unwrap_or_else(|| Error::storage(first_line(&error.to_string())))
+        }
         other => Error::storage(first_line(&other.to_string())),
     }
 }
@@ -335,7 +345,9 @@ mod tests {
     fn a_full_disk_is_named() {
         let full = || DataFusionError::IoError(std::io::Error::from(std::io::ErrorKind::StorageFull));
         let wrapped = DataFusionError::IoError(std::io::Error::other(full()));
-        for error in [full(), wrapped] {
+        let source = Box::new(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        let of_store = ::object_store::Error::Generic { store: "LocalFileSystem", source };
+        for error in [full(), wrapped, DataFusionError::ObjectStore(Box::new(of_store))] {
             let error = Error::from(error);
             assert_eq!((error.kind(), error.message()), (ErrorKind::Resources, "the disk is full"));
         }

@@ -30,10 +30,11 @@ use datafusion::logical_expr::{
 use futures::StreamExt as _;
 use sqlparser::ast::Spanned as _;
 
-use super::insert::{Replaces, all_columns};
+use super::insert::all_columns;
 use super::plan::{Planned, plan_ast};
 use super::resolve::fold;
 use super::show::no_column;
+use super::write::Replaces;
 use super::{Outcome, Session};
 use crate::catalog::model::{Column, FileFormat, Table, TableKind, TableName};
 use crate::error::datafusion::in_statement;
@@ -82,7 +83,7 @@ impl Session {
             return Err(at(Error::statement(format!("{} is not on this machine's disk", table.name))));
         };
         // Before the rows are read: what is written depends on them.
-        let lock = self.write_lock(&root).await?;
+        let write = self.begin_locked_write(&location).await?;
         let open = self.tables.open(&self.context.state(), &table).await?;
         let assigned = assigned(statement, &table, &open, parsed)?;
         let change = Change { table, open, root, assigned, statement, parsed };
@@ -99,7 +100,8 @@ impl Session {
                 (plan, state, Some(aside))
             }
         };
-        self.write(&change.table, plan, state, Some(lock), Replaces::Files(touched), &parsed.source).await?;
+        let replaces = Replaces::Files(touched);
+        self.write(&change.table, &location, (plan, state), write, replaces, &parsed.source).await?;
         drop(aside);
         Ok(Outcome::Done { rows: Some(rows) })
     }

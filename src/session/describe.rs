@@ -11,7 +11,7 @@ use datafusion::catalog::TableProvider as _;
 use sqlparser::ast::{Expr, Ident, ObjectName, Spanned};
 
 use super::ddl::partition::matches;
-use super::insert::partition_spec;
+use super::partition_clause::{partition_of, partition_spec};
 use super::resolve::{files_of, fold};
 use super::show::{no_column, rows, texts};
 use super::{Rows, Session};
@@ -191,7 +191,7 @@ impl Session {
             return Err(at(Error::statement(format!("one partition is named by the values of its {count} columns"))));
         }
         let names = self.partitions(name, clause, &parsed.source).await?;
-        match names.into_iter().find(|folder| matches(&format!("{folder}/"), &wanted)) {
+        match names.into_iter().find(|folder| matches(table, folder, &wanted)) {
             Some(folder) => Ok(folder),
             None => Err(at(Error::statement(format!("{} has no such partition", table.name))
                 .help(format!("SHOW PARTITIONS {} lists them", table.name)))),
@@ -282,7 +282,7 @@ fn partition_part(
     known: Option<&PartitionStatistics>,
 ) {
     sheet.part("# Detailed Partition Information");
-    let values = super::insert::partition_of(&format!("{folder}/"));
+    let values = partition_of(folder);
     let values: Vec<String> =
         values.into_iter().map(|(_, value)| value.unwrap_or_else(|| "NULL".to_string())).collect();
     sheet.item("Partition Value:", format!("[{}]", values.join(", ")));

@@ -1,25 +1,20 @@
 //! INSERT INTO and INSERT OVERWRITE, with and without PARTITION.
 //!
-//! The rows go to hidden files first; when all are written, the files take their places and those of the rows that are overwritten go,
-//! at once for every reader (`storage/commit`). On an object store, where nothing can be moved, rows are appended file by file, and
-//! overwriting is refused.
+//! Which rows go in, and what they replace; `write.rs` does the rest.
 
-use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::scalar::ScalarValue;
-use percent_encoding::percent_decode_str;
-use sqlparser::ast::{self, BinaryOperator, Ident, Spanned, TableObject, Value};
+use sqlparser::ast::{self, Spanned, TableObject};
 
 use super::multi_insert::SharedRows;
+use super::partition_clause::{PartitionColumn, partition_spec, values_of};
 use super::plan::Planned;
 use super::resolve::{fold, no_table};
+use super::write::Replaces;
 use super::{Outcome, Session};
 use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
 use crate::error::{Error, Result};
@@ -27,37 +22,6 @@ use crate::functions;
 use crate::sql::dialect::Dialect;
 use crate::sql::source::Source;
 use crate::sql::statement::{InsertDirectory, ParsedStatement};
-use crate::storage::commit::{Staging, WriteLock};
-use crate::storage::location::Location;
-use crate::storage::partitions::{NULL_PARTITION, key_and_value};
-
-/// What the rows of a write replace.
-#[derive(Debug, Clone)]
-pub(super) enum Replaces {
-    Nothing,
-    Everything,
-    /// The partitions that have the values, whether new rows come or not.
-    Partitions(Vec<(String, Option<String>)>),
-    /// The partitions into which rows come.
-    Touched,
-    /// The files in these folders.
-    Folders(HashSet<String>),
-    /// These files.
-    Files(HashSet<String>),
-}
-
-/// A partition column in `PARTITION (…)`, with its value if it has one.
-pub(super) struct PartitionColumn {
-    pub name: String,
-    pub value: Option<ScalarValue>,
-}
-
-impl PartitionColumn {
-    /// The value as a folder's name has it; `None` for NULL and without one.
-    pub(super) fn text(&self) -> Option<String> {
-        self.value.as_ref().filter(|value| !value.is_null()).map(ToString::to_string)
-    }
-}
 
 impl Session {
     /// `shared`: the rows of its FROM, if others read them too.
@@ -68,34 +32,32 @@ impl Session {
         shared: Option<&SharedRows>,
     ) -> Result<Outcome> {
         let table = self.target(&insert.table, &parsed.source).await?;
-        let location = Location::parse(&table.location, &self.base)?;
-        let Some(root) = location.local_root() else {
-            if insert.overwrite || insert.partitioned.is_some() {
-                return Err(Error::statement(format!(
-                    "{} is on an object store, where rows can only be appended",
-                    table.name
-                ))
-                .help("CREATE TABLE … AS writes to a new place"));
+        let folder = self.folder_to_write(&table).await?;
+        let clause = insert.partitioned.as_deref().unwrap_or_default();
+        let partition = partition_spec(clause, &table, &parsed.source)?;
+        let (write, rows, replaces) = match insert.overwrite {
+            false => {
+                let rows = self.rows_for(insert, &table, &partition, parsed).await?;
+                (self.begin_write(&folder).await?, rows, Replaces::Nothing)
             }
-            return self.run_planned(parsed).await;
+            true => {
+                // Before the rows are planned: they may come from the table itself.
+                let write = self.begin_locked_write(&folder).await?;
+                match self.rows_for(insert, &table, &partition, parsed).await {
+                    Ok(rows) => (write, rows, replaced(&table, &partition)),
+                    Err(error) => {
+                        write.abandon().await;
+                        return Err(error);
+                    }
+                }
+            }
         };
-        if !location.is_folder() {
-            // The error of the writer says why.
-            return self.run_planned(parsed).await;
-        }
-        let partition = partition_columns(insert, &table, &parsed.source)?;
-        // Before the rows are read: they may come from the table itself.
-        let lock = if insert.overwrite { Some(self.write_lock(&root).await?) } else { None };
-        let (rows, state) = self.rows_for(insert, &table, &partition, parsed).await?;
+        let (rows, state) = rows;
         let rows = match shared {
             Some(shared) => shared.in_place_of_from(rows)?,
             None => rows,
         };
-        let replaces = match insert.overwrite {
-            false => Replaces::Nothing,
-            true => replaced(&table, &partition),
-        };
-        let rows = self.write(&table, rows, state, lock, replaces, &parsed.source).await?;
+        let rows = self.write(&table, &folder, (rows, state), write, replaces, &parsed.source).await?;
         Ok(Outcome::Done { rows })
     }
 
@@ -106,14 +68,19 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<Option<u64>> {
         let at = |error: Error| error.at(&parsed.source, insert.place_span);
-        let location = self.location(&insert.place).map_err(at)?.into_folder();
-        let Some(root) = location.local_root() else {
-            return Err(at(Error::statement("INSERT OVERWRITE DIRECTORY writes to this machine's disk")
-                .help("COPY (SELECT …) TO 's3://…' writes to an object store")));
+        let folder = self.location(&insert.place).map_err(at)?.into_folder();
+        if folder.is_glob() {
+            return Err(at(Error::statement(format!("{folder} is a glob, and rows are written to one folder"))));
+        }
+        let write = self.begin_locked_write(&folder).await.map_err(at)?;
+        let planned = async { self.plan_query(&insert.query, &parsed.source).await?.named_plan() };
+        let (plan, state) = match planned.await {
+            Ok(planned) => planned,
+            Err(error) => {
+                write.abandon().await;
+                return Err(error);
+            }
         };
-        let lock = self.write_lock(&root).await?;
-        let planned = self.plan_query(&insert.query, &parsed.source).await?;
-        let (plan, state) = planned.named_plan()?;
         let columns = plan.schema().fields().iter().map(|field| Column {
             name: field.name().clone(),
             data_type: field.data_type().clone(),
@@ -123,7 +90,7 @@ impl Session {
             name: TableName::new("", insert.place.as_str()),
             kind: TableKind::External,
             format: insert.format.unwrap_or(FileFormat::TextFile),
-            location: location.absolute(),
+            location: folder.absolute(),
             columns: columns.collect(),
             partition_columns: None,
             options: insert.options.iter().cloned().collect(),
@@ -134,83 +101,7 @@ impl Session {
             statistics: None,
         };
         let replaces = if insert.overwrite { Replaces::Everything } else { Replaces::Nothing };
-        self.write(&table, plan, state, Some(lock), replaces, &parsed.source).await
-    }
-
-    pub(super) async fn write_lock(&self, root: &Path) -> Result<WriteLock> {
-        WriteLock::wait(root, self.own_settings().lock_timeout()).await
-    }
-
-    /// Writes rows that have the table's columns into new files, and makes them part of the table.
-    pub(super) async fn write(
-        &self,
-        table: &Table,
-        rows: LogicalPlan,
-        state: SessionState,
-        lock: Option<WriteLock>,
-        replaces: Replaces,
-        source: &Arc<Source>,
-    ) -> Result<Option<u64>> {
-        let location = Location::parse(&table.location, &self.base)?;
-        let Some(root) = location.local_root() else {
-            return Err(Error::statement(format!("{} is not on this machine's disk", table.name)));
-        };
-        let staging = Staging::begin(&root)?;
-        let folder = staging.folder();
-        let mut staged = table.clone();
-        staged.location = format!("{}/", folder.display());
-        let open = self.tables.open(&self.context.state(), &staged).await?;
-        // What the parts of a UNION have in common, for one, is not yet settled in the plan, and the sink takes batches as they come.
-        let typed = rows.schema().columns().into_iter().zip(all_columns(table)).map(|(column, (name, data_type))| {
-            Expr::Cast(Cast::new(Box::new(Expr::Column(column)), data_type)).alias(name)
-        });
-        let typed: Vec<Expr> = typed.collect();
-        let rows = LogicalPlanBuilder::from(rows).project(typed)?.build()?;
-        let plan = LogicalPlanBuilder::insert_into(
-            rows,
-            table.name.name.as_str(),
-            provider_as_source(Arc::new(open)),
-            InsertOp::Append,
-        )?
-        .build()?;
-        let mut execution = self.start(Planned { plan, state, names: Vec::new() }).await?;
-        let count = super::copy::count_written(&mut execution.stream, source).await?;
-        drop(execution);
-        let lock = match lock {
-            Some(lock) => lock,
-            None => self.write_lock(&root).await?,
-        };
-        let replaced = self.replaced_files(&location, &replaces, &staging.files()?).await?;
-        staging.commit(&lock, replaced)?;
-        Ok(count)
-    }
-
-    /// The files that a write replaces, below the table's folder. The caller has the table's lock.
-    pub(super) async fn replaced_files(
-        &self,
-        location: &Location,
-        replaces: &Replaces,
-        added: &[String],
-    ) -> Result<Vec<String>> {
-        if matches!(replaces, Replaces::Nothing) {
-            return Ok(Vec::new());
-        }
-        let store = self.context.state().runtime_env().object_store(location.store())?;
-        let found = crate::storage::listing::list(&store, location).await?;
-        let touched: HashSet<_> = added.iter().map(|file| partition_of(file)).collect();
-        let goes = |file: &str| match replaces {
-            Replaces::Nothing => false,
-            Replaces::Everything => true,
-            Replaces::Touched => touched.contains(&partition_of(file)),
-            Replaces::Files(files) => files.contains(file),
-            Replaces::Folders(folders) => is_in_one_of(file, folders),
-            Replaces::Partitions(wanted) => {
-                let has = partition_of(file);
-                wanted.iter().all(|value| has.contains(value))
-            }
-        };
-        let files = found.files.iter().filter_map(|file| location.below(&file.location));
-        Ok(files.filter(|file| goes(file)).map(str::to_string).collect())
+        self.write(&table, &folder, (plan, state), write, replaces, &parsed.source).await
     }
 
     pub(super) async fn target(&self, table: &TableObject, source: &Arc<Source>) -> Result<Table> {
@@ -317,124 +208,6 @@ fn replaced(table: &Table, partition: &[PartitionColumn]) -> Replaces {
     }
     match partition.is_empty() || partition.iter().any(|column| column.value.is_none()) {
         true => Replaces::Touched,
-        false => Replaces::Partitions(partition.iter().map(|column| (column.name.clone(), column.text())).collect()),
+        false => Replaces::Partitions(values_of(partition, table)),
     }
-}
-
-/// The names and values in a file's folders, with `None` for NULL.
-pub(super) fn partition_of(file: &str) -> Vec<(String, Option<String>)> {
-    let folders = file.rsplit_once('/').map_or("", |(folders, _)| folders);
-    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    folders
-        .split('/')
-        .filter_map(key_and_value)
-        .map(|(key, value)| (decode(key), Some(value).filter(|value| *value != NULL_PARTITION).map(decode)))
-        .collect()
-}
-
-/// Whether a file lies in one of the folders, or in a folder therein.
-fn is_in_one_of(file: &str, folders: &HashSet<String>) -> bool {
-    let mut folder = file;
-    while let Some((above, _)) = folder.rsplit_once('/') {
-        if folders.contains(above) {
-            return true;
-        }
-        folder = above;
-    }
-    false
-}
-
-/// `PARTITION (dt = '2024-01-01', country)`
-fn partition_columns(insert: &ast::Insert, table: &Table, source: &Arc<Source>) -> Result<Vec<PartitionColumn>> {
-    partition_spec(insert.partitioned.as_deref().unwrap_or_default(), table, source)
-}
-
-/// The columns of a PARTITION clause, checked against the table, in the table's types.
-pub(super) fn partition_spec(
-    clause: &[ast::Expr],
-    table: &Table,
-    source: &Arc<Source>,
-) -> Result<Vec<PartitionColumn>> {
-    let mut columns: Vec<PartitionColumn> = Vec::new();
-    for expr in clause {
-        let (name, value) = match expr {
-            ast::Expr::Identifier(name) => (name, None),
-            ast::Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match left.as_ref() {
-                ast::Expr::Identifier(name) => (name, Some(literal(right, source)?)),
-                other => return Err(no_spec(other, source)),
-            },
-            other => return Err(no_spec(other, source)),
-        };
-        let column = partition_column(name, table, source)?;
-        let value = match value {
-            None => None,
-            Some(value) => Some(value.cast_to(&column.1).map_err(|_| {
-                Error::statement(format!("{value} is no {} for the partition column {}", column.1, column.0))
-                    .at(source, name.span)
-            })?),
-        };
-        if columns.iter().any(|earlier| earlier.name == column.0) {
-            return Err(Error::statement(format!("PARTITION names {} twice", column.0)).at(source, name.span));
-        }
-        if value.is_some() && columns.iter().any(|earlier| earlier.value.is_none()) {
-            return Err(Error::statement("partition columns with a value come before those without")
-                .at(source, name.span)
-                .help("the values of the others come from the last columns of the rows"));
-        }
-        columns.push(PartitionColumn { name: column.0, value });
-    }
-    Ok(columns)
-}
-
-pub(super) fn partition_column(name: &Ident, table: &Table, source: &Arc<Source>) -> Result<(String, DataType)> {
-    let folded = name.value.to_lowercase();
-    let known = table.partition_columns.as_deref().unwrap_or_default();
-    match known.iter().find(|column| column.name.to_lowercase() == folded) {
-        Some(column) => Ok((column.name.clone(), column.data_type.clone())),
-        None => {
-            let error = Error::statement(format!("{} has no partition column \"{}\"", table.name, name.value))
-                .at(source, name.span);
-            let names: Vec<&str> = known.iter().map(|column| column.name.as_str()).collect();
-            Err(match names.as_slice() {
-                [] => error.help("it is not partitioned"),
-                names => error.help(format!("its partition columns are: {}", names.join(", "))),
-            })
-        }
-    }
-}
-
-fn no_spec(expr: &ast::Expr, source: &Arc<Source>) -> Error {
-    Error::statement(format!("PARTITION takes columns and their values, not {expr}"))
-        .at(source, expr.span())
-        .help("PARTITION (dt = '2024-01-01', country)")
-}
-
-/// A value that is written out.
-pub(super) fn literal(expr: &ast::Expr, source: &Arc<Source>) -> Result<ScalarValue> {
-    let value = match expr {
-        ast::Expr::Value(value) => match &value.value {
-            Value::Number(text, _) => Some(match text.parse::<i64>() {
-                Ok(number) => ScalarValue::from(number),
-                Err(_) => ScalarValue::from(text.as_str()),
-            }),
-            Value::SingleQuotedString(text) => Some(ScalarValue::from(text.as_str())),
-            Value::Boolean(value) => Some(ScalarValue::from(*value)),
-            Value::Null => Some(ScalarValue::Utf8(None)),
-            _ => None,
-        },
-        ast::Expr::TypedString(typed) => match &typed.value.value {
-            Value::SingleQuotedString(text) => Some(ScalarValue::from(text.as_str())),
-            _ => None,
-        },
-        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: inner } => match literal(inner, source)? {
-            ScalarValue::Int64(Some(number)) => number.checked_neg().map(ScalarValue::from),
-            _ => None,
-        },
-        _ => None,
-    };
-    value.ok_or_else(|| {
-        Error::statement(format!("the value of a partition is a literal, not {expr}"))
-            .at(source, expr.span())
-            .help("leave the value out, and select it as the last column")
-    })
 }

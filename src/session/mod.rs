@@ -14,12 +14,14 @@ mod insert;
 mod multi_insert;
 mod named;
 mod numbered;
+mod partition_clause;
 mod patterns;
 mod plan;
 mod resolve;
 mod settings;
 mod show;
 mod unfinished;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

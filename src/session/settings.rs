@@ -14,6 +14,7 @@ use crate::execution::with_physical_planner;
 use crate::names::nearest;
 use crate::sql::dialect::Dialect;
 use crate::storage::WriteLimits;
+use crate::storage::commit::Patience;
 
 /// A setting with its value, for SHOW ALL and completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(super) struct OwnSettings {
     /// How long a writer waits for another one; `None`: the default.
     pub lock_timeout: Option<Duration>,
     pub write: WriteLimits,
+    /// How long a writer on an object store may be silent before others take it for dead; `None`: the default.
+    pub lease: Option<Duration>,
 }
 
 const DIALECT: &str = "ostrich.dialect";
@@ -50,6 +53,10 @@ const TARGET_FILE_SIZE: &str = "ostrich.write.target_file_size";
 const LOCK_TIMEOUT: &str = "ostrich.write.lock_timeout";
 /// Long enough for what is written in a night, short enough to be told the same morning.
 const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
+const LEASE: &str = "ostrich.write.lease";
+/// A sleeping process or a store that does not answer should be past by then.
+const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 const MEMORY_LIMIT: &str = "datafusion.runtime.memory_limit";
 
 fn length_of_time(value: &str) -> Result<Duration> {
@@ -60,8 +67,13 @@ fn length_of_time(value: &str) -> Result<Duration> {
 
 impl OwnSettings {
     /// How long a writer waits for another one.
-    pub(super) fn lock_timeout(&self) -> Duration {
+    fn lock_timeout(&self) -> Duration {
         self.lock_timeout.unwrap_or(DEFAULT_LOCK_TIMEOUT)
+    }
+
+    /// How writers bear with each other.
+    pub(super) fn patience(&self) -> Patience {
+        Patience { lock_timeout: self.lock_timeout(), lease: self.lease.unwrap_or(DEFAULT_LEASE) }
     }
 
     fn list(&self) -> Vec<Setting> {
@@ -93,6 +105,11 @@ impl OwnSettings {
                     .target_file_size
                     .map_or_else(|| "0".to_string(), |size| bytesize::ByteSize(size).to_string()),
                 "How large a written file becomes, about, before another one is begun; 0: as the engine divides the rows",
+            ),
+            setting(
+                LEASE,
+                humantime::format_duration(self.patience().lease).to_string(),
+                "How long a statement that writes to an object store may be silent before others take it for dead",
             ),
             setting(
                 DISABLED_RULES,
@@ -158,6 +175,14 @@ impl Session {
                 let size = Some(size.as_u64()).filter(|size| *size > 0);
                 self.change_own_settings(|own| own.write.target_file_size = size);
             }
+            LEASE => {
+                let lease = length_of_time(value)?;
+                if lease < SHORTEST_LEASE {
+                    return Err(Error::statement(format!("a lease of {value} is too short"))
+                        .help("stores tell time in seconds: 1s is the least, and 30s the default"));
+                }
+                self.change_own_settings(|own| own.lease = Some(lease));
+            }
             DISABLED_RULES => self.disable_rules(value)?,
             DATA_FACTS => {
                 let on = match value.trim().to_ascii_lowercase().as_str() {
@@ -208,6 +233,7 @@ impl Session {
                 self.change_own_settings(|own| own.write.max_partitions = WriteLimits::default().max_partitions);
             }
             TARGET_FILE_SIZE => self.change_own_settings(|own| own.write.target_file_size = None),
+            LEASE => self.change_own_settings(|own| own.lease = None),
             DISABLED_RULES => self.disable_rules("")?,
             DATA_FACTS => self.change_own_settings(|own| own.no_data_facts = false),
             MEMORY_LIMIT => self.use_pool(crate::execution::memory::default_limit())?,

@@ -56,6 +56,25 @@ pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str
     }
 }
 
+/// A store that did not take the file `shown`.
+pub(crate) fn write_error(error: &object_store::Error, shown: &str, scheme: &str) -> Error {
+    if let Some(ours) = find::<Error>(error) {
+        return ours.clone();
+    }
+    let answer = ServerAnswer::of(error);
+    let is_refused =
+        matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. });
+    if is_refused || matches!(answer.status.as_deref(), Some("401" | "403")) {
+        let why = if answer.text.is_empty() { "access is denied".to_string() } else { answer.text };
+        return Error::storage(format!("{shown} cannot be written: {why}")).help(credentials_hint(scheme));
+    }
+    if answer.code.as_deref() == Some("NoSuchBucket") {
+        return store_error(error, shown, scheme);
+    }
+    let why = if answer.text.is_empty() { innermost(error) } else { answer.text };
+    Error::storage(format!("{shown} cannot be written: {why}"))
+}
+
 /// A local file or folder that cannot be opened or listed.
 pub(crate) fn local_error(error: &std::io::Error, shown: &str) -> Error {
     match error.kind() {
@@ -72,7 +91,15 @@ pub(crate) fn read_error(error: DataFusionError, format: FileFormat, shown: &str
         return error;
     }
     if let Some(store) = find::<object_store::Error>(&error) {
-        return store_error(store, shown, scheme).into();
+        let failure = store_error(store, shown, scheme);
+        return match store {
+            // It was listed when the statement began.
+            object_store::Error::NotFound { .. } => {
+                failure.help("it was deleted or replaced while the statement ran: run the statement again")
+            }
+            _ => failure,
+        }
+        .into();
     }
     let message = match error.find_root() {
         DataFusionError::ParquetError(parquet) => damaged(format, shown, &parquet.to_string()),

@@ -36,4 +36,5 @@ pub use partitions::{NULL_PARTITION, Partitions};
 pub use scan::with_plain_readers;
 pub use stores::{StoreConfig, StoreRegistry};
 pub use table::{DataFile, FileTable, TableSpec};
+pub(crate) use write::folder_value;
 pub use write::register_output_formats;

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use object_store::ObjectMeta;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::listed::ListedPartition;
 use super::location::Location;
@@ -19,6 +19,23 @@ use crate::sql::types::display_name;
 
 /// The folder value that stands for NULL, here as in Hive, Spark and Trino.
 pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// What Hive and Spark encode in the names of folders. All else stays as it is: what they do not encode they do not decode either.
+const IN_FOLDER_NAMES: &AsciiSet = &CONTROLS
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'\'')
+    .add(b'*')
+    .add(b'/')
+    .add(b':')
+    .add(b'=')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'{')
+    .add(b'[')
+    .add(b']')
+    .add(b'^');
 
 /// The partition columns of a table and the values that occur.
 #[derive(Debug, Clone, Default)]
@@ -172,6 +189,52 @@ pub(crate) fn key_and_value(folder: &str) -> Option<(&str, &str)> {
     folder.split_once('=').filter(|(key, _)| !key.is_empty())
 }
 
+/// The values in the names of folders, in the types of the columns; `None` if the folders are not those of the columns.
+pub(crate) fn values_in_folders(folders: &str, columns: &[Field]) -> Option<Vec<ScalarValue>> {
+    let mut folders = folders.split('/').filter_map(key_and_value);
+    let value = |column: &Field| {
+        let (_, value) = folders.next().filter(|(key, _)| decode(key).eq_ignore_ascii_case(column.name()))?;
+        match value {
+            NULL_PARTITION => ScalarValue::try_from(column.data_type()).ok(),
+            text => typed_value(&decode(text), column.data_type()).ok(),
+        }
+    };
+    columns.iter().map(value).collect()
+}
+
+/// The name of the folder for a value that has this text.
+pub(crate) fn folder_name(key: &str, value: &str) -> String {
+    format!("{}={}", encode(key), encode(value))
+}
+
+/// As `utf8_percent_encode`, but for letters beyond ASCII, which stay.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_ascii()) {
+        let ascii = part.find(|c: char| !c.is_ascii()).unwrap_or(part.len());
+        let (before, beyond) = part.split_at(ascii);
+        encoded.extend(utf8_percent_encode(before, IN_FOLDER_NAMES));
+        encoded.push_str(beyond);
+    }
+    encoded
+}
+
+/// The path that Hive would give a file, of one in whose folders the store encoded what it encodes in any name.
+pub(crate) fn in_hive_folders(below: &str) -> String {
+    let Some((folders, file)) = below.rsplit_once('/') else { return below.to_string() };
+    let mut path = String::with_capacity(below.len());
+    for folder in folders.split('/') {
+        let text = decode(folder);
+        match key_and_value(&text) {
+            Some((key, value)) => path.push_str(&folder_name(key, value)),
+            None => path.push_str(folder),
+        }
+        path.push('/');
+    }
+    path.push_str(file);
+    path
+}
+
 fn folder_names(keys: &[impl AsRef<str>]) -> String {
     if keys.is_empty() {
         return "none".to_string();
@@ -291,6 +354,17 @@ mod tests {
         );
         assert_eq!(partitions.rows()[2][1], ScalarValue::Utf8View(Some(String::new())));
         assert!(partitions.columns().iter().all(|field| field.is_nullable()));
+    }
+
+    #[test]
+    fn folders_are_named_as_hive_names_them() {
+        assert_eq!(folder_name("p", "a/b:c%d=e f"), "p=a%2Fb%3Ac%25d%3De f");
+        assert_eq!(folder_name("größe", "é한{~}"), "größe=é한%7B~}");
+        // As the store has them: it encodes letters beyond ASCII and tildes, and leaves colons.
+        assert_eq!(in_hive_folders("p=%C3%A9/q=a%2Fb:c%25%7E/x%20y.csv"), "p=é/q=a%2Fb%3Ac%25~/x%20y.csv");
+        assert_eq!(in_hive_folders("x.csv"), "x.csv");
+        let (partitions, _) = read(&["p=é한%7B~}/x"], None).unwrap();
+        assert_eq!(partitions.rows()[0][0], ScalarValue::Utf8View(Some("é한{~}".into())));
     }
 
     #[test]

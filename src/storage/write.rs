@@ -12,7 +12,7 @@ use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::Session;
-use datafusion::common::{GetExt, Statistics, exec_err};
+use datafusion::common::{GetExt, ScalarValue, Statistics, exec_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::{FileFormat as PlannedFormat, FileFormatFactory};
@@ -202,6 +202,12 @@ impl ScalarUDFImpl for FolderValue {
         let [value] = arguments.args.as_slice() else { return exec_err!("{} takes one value", self.name()) };
         Ok(ColumnarValue::Array(folder_values(&value.to_array(arguments.number_rows)?)?))
     }
+}
+
+/// The text that stands for one value in a folder's name.
+pub(crate) fn folder_value(value: &ScalarValue) -> Result<String> {
+    let texts = value.to_array().and_then(|values| folder_values(&values)).map_err(super::errors::from_datafusion)?;
+    Ok(texts.as_string::<i32>().iter().flatten().next().unwrap_or(NULL_PARTITION).to_string())
 }
 
 fn folder_values(values: &ArrayRef) -> DataFusionResult<ArrayRef> {

@@ -31,7 +31,7 @@ use super::constraints::standing::Listed;
 use super::constraints::wait_until_changes_show;
 use super::ddl::partition::matches;
 use super::ddl::table::columns_of;
-use super::insert::partition_spec;
+use super::partition_clause::partition_spec;
 use super::resolve::fold;
 use super::show::no_column;
 use crate::catalog::evidence::{Difference, FileFingerprint, FileSet};
@@ -98,7 +98,7 @@ impl Session {
         let stored = self.metastore.partition_statistics(&name).await?;
         let mut known: BTreeMap<String, PartitionStatistics> =
             stored.into_iter().map(|found| (found.folder.clone(), found)).collect();
-        let is_wanted = |folder: &&Folder| matches(&format!("{}/", folder.path), &wanted);
+        let is_wanted = |folder: &&Folder| matches(&listed.table, &folder.path, &wanted);
         let now = now();
         let mut fresh: Vec<PartitionStatistics> = Vec::new();
         if analyze.what == Analyzed::Files {

@@ -6,19 +6,22 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use object_store::ObjectStoreExt as _;
 use sqlparser::ast::{Expr, ObjectName, Spanned};
 
 use super::partition_filter::PartitionFilter;
 use crate::catalog::model::{Partition, Table};
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::insert::{PartitionColumn, Replaces, partition_of, partition_spec};
+use crate::session::ddl::table::fields_of;
+use crate::session::partition_clause::{PartitionColumn, folder_of, partition_spec, values_of};
+use crate::session::write::Replaces;
 use crate::sql::source::{Source, Span};
 use crate::sql::statement::{Load, NewPartition, ParsedStatement, Truncate};
-use crate::storage::commit::Staging;
+use crate::storage::commit::Incoming;
 use crate::storage::listing;
-use crate::storage::location::Location;
-use crate::storage::partitions::{NULL_PARTITION, key_and_value};
+use crate::storage::location::{Location, local_path};
+use crate::storage::partitions::{NULL_PARTITION, folder_name, key_and_value, values_in_folders};
 
 impl Session {
     /// The names of a table's partitions, `dt=2024-01-01/country=KR`, of those that match the clause.
@@ -34,25 +37,33 @@ impl Session {
         if let Some(listed) = self.metastore.partitions(&table.name).await? {
             let columns = table.partition_columns.as_deref().unwrap_or_default();
             let name = |partition: &Partition| {
-                let values = partition.values.iter().map(|value| value.as_deref());
-                folders_of(columns.iter().map(|column| column.name.as_str()).zip(values))
+                let folders = columns.iter().zip(&partition.values).map(|(column, value)| {
+                    folder_name(&column.name, value.as_deref().unwrap_or(NULL_PARTITION))
+                });
+                folders.collect::<Vec<_>>().join("/")
             };
             let mut names: Vec<String> = listed.iter().map(name).collect();
-            names.retain(|name| matches(&format!("{name}/"), &wanted));
+            names.retain(|name| matches(&table, name, &wanted));
             names.sort_unstable();
             return Ok(names);
         }
         let location = self.location(&table.location)?;
+        let mut names = self.partition_folders(&table, &location).await?;
+        names.retain(|name| matches(&table, name, &wanted));
+        Ok(names)
+    }
+
+    /// The partition folders below a table's folder, sorted. On a disk of this machine also those without files.
+    async fn partition_folders(&self, table: &Table, location: &Location) -> Result<Vec<String>> {
         let mut names = match location.local_root() {
             Some(root) => folders(&root, table.partition_columns.as_ref().map_or(0, Vec::len))?,
             None => {
                 let store = self.context.state().runtime_env().object_store(location.store())?;
-                let found = listing::list(&store, &location).await?;
+                let found = listing::list(&store, location).await?;
                 let files = found.files.iter().filter_map(|file| location.below(&file.location));
                 files.filter_map(|file| Some(file.rsplit_once('/')?.0.to_string())).collect()
             }
         };
-        names.retain(|name| matches(&format!("{name}/"), &wanted));
         names.sort_unstable();
         names.dedup();
         Ok(names)
@@ -68,20 +79,15 @@ impl Session {
         let table = self.table_to_change(&truncate.table, &parsed.source).await?;
         let wanted = partition_spec(&truncate.partition, &table, &parsed.source)?;
         require_values(&wanted)?;
-        let replaces = if wanted.is_empty() { Replaces::Everything } else { Replaces::Partitions(values(&wanted)) };
-        self.delete_rows(&table, replaces).await
-    }
-
-    /// Takes files out of a table.
-    async fn delete_rows(&self, table: &Table, replaces: Replaces) -> Result<()> {
-        let location = self.location(&table.location)?;
-        let root = local_root(table, &location)?;
-        if !root.exists() {
-            return Ok(());
+        let replaces = match wanted.is_empty() {
+            true => Replaces::Everything,
+            false => Replaces::Partitions(values_of(&wanted, &table)),
+        };
+        let folder = self.folder_to_write(&table).await?;
+        match folder.local_root() {
+            Some(root) if !root.exists() => Ok(()),
+            _ => self.delete_files(&table, &folder, replaces).await,
         }
-        let lock = self.write_lock(&root).await?;
-        let replaced = self.replaced_files(&location, &replaces, &[]).await?;
-        Staging::begin(&root)?.commit(&lock, replaced)
     }
 
     pub(in crate::session) async fn add_partitions(
@@ -92,9 +98,16 @@ impl Session {
         source: &Arc<Source>,
     ) -> Result<()> {
         require_partitions(table)?;
-        let root = local_root(table, &self.location(&table.location)?)?;
+        let location = self.folder_to_write(table).await?;
+        let Some(root) = location.local_root() else {
+            return Err(Error::statement(format!(
+                "no empty partition can be added to {}: {location} is on an object store, which has no empty folders",
+                table.name
+            ))
+            .help("a partition is there as soon as it has rows: INSERT INTO … PARTITION, or LOAD DATA"));
+        };
         let count = table.partition_columns.as_ref().map_or(0, Vec::len);
-        let there = folders(&root, count)?;
+        let there = self.partition_folders(table, &location).await?;
         let mut made = Vec::new();
         for partition in partitions {
             let wanted = partition_spec(&partition.values, table, source)?;
@@ -107,17 +120,17 @@ impl Session {
             if let Some((place, span)) = &partition.place {
                 self.require_own_place(table, &wanted, place, *span, source)?;
             }
-            match there.iter().any(|name| matches(&format!("{name}/"), &wanted)) {
+            match there.iter().any(|name| matches(table, name, &wanted)) {
                 true if if_not_exists => {}
                 true => {
                     return Err(Error::statement(format!(
                         "{} has this partition already: {}",
                         table.name,
-                        folder_of(&wanted)
+                        folder_of(&wanted)?
                     ))
                     .help("ADD IF NOT EXISTS leaves it"));
                 }
-                false => made.push(folder_of(&wanted)),
+                false => made.push(folder_of(&wanted)?),
             }
         }
         for folder in made {
@@ -136,8 +149,8 @@ impl Session {
         source: &Arc<Source>,
     ) -> Result<()> {
         require_partitions(table)?;
-        let root = local_root(table, &self.location(&table.location)?)?;
-        let there = folders(&root, table.partition_columns.as_ref().map_or(0, Vec::len))?;
+        let location = self.folder_to_write(table).await?;
+        let there = self.partition_folders(table, &location).await?;
         for partition in partitions {
             let filter = PartitionFilter::read(partition, table, source)?;
             let gone: HashSet<String> = there.iter().filter(|name| filter.accepts(name)).cloned().collect();
@@ -150,8 +163,10 @@ impl Session {
                     .at(source, span)
                     .help("SHOW PARTITIONS lists them; DROP IF EXISTS passes over it"));
             }
-            self.delete_rows(table, Replaces::Folders(gone.clone())).await?;
-            gone.iter().for_each(|folder| unlink_empty(&root, folder));
+            self.delete_files(table, &location, Replaces::Folders(gone.clone())).await?;
+            if let Some(root) = location.local_root() {
+                gone.iter().for_each(|folder| unlink_empty(&root, folder));
+            }
         }
         Ok(())
     }
@@ -174,39 +189,37 @@ impl Session {
         if found.files.is_empty() {
             return Err(at(found.nothing(&from)));
         }
-        if !from.is_local() {
-            return Err(at(Error::statement("LOAD DATA takes files of this machine's disk")
-                .help("CREATE EXTERNAL TABLE over them, and INSERT INTO … SELECT")));
-        }
-        let location = self.location(&table.location)?;
-        let root = local_root(&table, &location)?;
-        let lock = self.write_lock(&root).await?;
-        let staging = Staging::begin(&root)?;
-        let folder = staging.folder().join(folder_of(&wanted));
-        let failed = |path: &Path, error: std::io::Error| {
-            Error::storage(format!("{} cannot be loaded: {error}", path.display()))
-        };
-        std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
-        let mut moved = Vec::new();
-        for file in &found.files {
-            let path = crate::storage::location::local_path(&file.location);
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            // Files of one name may come from several loads.
-            let to = folder.join(format!("{}_{name}", uuid::Uuid::new_v4().simple()));
-            std::fs::copy(&path, &to).map_err(|error| failed(&path, error))?;
-            moved.push(path);
-        }
+        let folder = self.folder_to_write(&table).await?;
         let replaces = match (load.overwrite, wanted.is_empty()) {
             (false, _) => Replaces::Nothing,
             (true, true) => Replaces::Everything,
-            (true, false) => Replaces::Partitions(values(&wanted)),
+            (true, false) => Replaces::Partitions(values_of(&wanted, &table)),
         };
-        let replaced = self.replaced_files(&location, &replaces, &staging.files()?).await?;
-        staging.commit(&lock, replaced)?;
+        let below = folder_of(&wanted)?;
+        let below = if below.is_empty() { below } else { format!("{below}/") };
+        let mut write = self.begin_locked_write(&folder).await?;
+        let loaded = async {
+            for meta in &found.files {
+                write.add(&Incoming { location: &from, store: &store, meta }, &below).await?;
+            }
+            self.replaced_files(&table, &folder, &replaces, write.as_mut()).await
+        };
+        match loaded.await {
+            Ok(replaced) => write.commit(replaced).await?,
+            Err(error) => {
+                write.abandon().await;
+                return Err(error);
+            }
+        }
         if !load.copies {
-            for path in moved {
-                std::fs::remove_file(&path).map_err(|error| {
-                    Error::storage(format!("the rows are loaded, but {} could not be deleted: {error}", path.display()))
+            for file in &found.files {
+                let deleted = match from.is_local() {
+                    true => std::fs::remove_file(local_path(&file.location)).map_err(|error| error.to_string()),
+                    false => store.delete(&file.location).await.map_err(|error| error.to_string()),
+                };
+                deleted.map_err(|error| {
+                    let name = from.show(&file.location);
+                    Error::storage(format!("the rows are loaded, but {name} could not be deleted: {error}"))
                 })?;
             }
         }
@@ -251,61 +264,14 @@ pub(super) fn unlink_empty(root: &Path, folder: &str) {
     }
 }
 
-/// The values of a clause as folders have them.
-fn values(partition: &[PartitionColumn]) -> Vec<(String, Option<String>)> {
-    partition.iter().map(|column| (column.name.clone(), column.text())).collect()
-}
-
-/// Whether a path's folders have all values of a clause; columns without one match any.
-pub(in crate::session) fn matches(path: &str, wanted: &[PartitionColumn]) -> bool {
-    let has = partition_of(path);
-    wanted
-        .iter()
-        .filter(|column| column.value.is_some())
-        .all(|column| has.contains(&(column.name.clone(), column.text())))
-}
-
-/// `dt=2024-01-01/country=KR`
-pub(super) fn folder_of(partition: &[PartitionColumn]) -> String {
-    let texts: Vec<Option<String>> = partition.iter().map(PartitionColumn::text).collect();
-    folders_of(partition.iter().map(|column| column.name.as_str()).zip(texts.iter().map(Option::as_deref)))
-}
-
-/// A value as Hive has it in a folder's name: letters beyond ASCII stay as they are.
-fn escaped(value: &str) -> String {
-    let mut name = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '"'
-            | '#'
-            | '%'
-            | '\''
-            | '*'
-            | '/'
-            | ':'
-            | '='
-            | '?'
-            | '\\'
-            | '{'
-            | '['
-            | ']'
-            | '^'
-            | '\0'..='\x1F'
-            | '\x7F' => {
-                name.push_str(&format!("%{:02X}", u32::from(c)));
-            }
-            _ => name.push(c),
-        }
+/// Whether folders have all values of a clause; columns without one match any.
+pub(in crate::session) fn matches(table: &Table, folders: &str, wanted: &[PartitionColumn]) -> bool {
+    let columns = fields_of(table.partition_columns.as_deref().unwrap_or_default());
+    let wanted = values_of(wanted, table);
+    match values_in_folders(folders, &columns) {
+        Some(has) => wanted.iter().all(|(place, value)| has.get(*place) == Some(value)),
+        None => wanted.is_empty(),
     }
-    name
-}
-
-fn folders_of<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> String {
-    let folder = |(column, value): (&str, Option<&str>)| match value {
-        Some(text) => format!("{column}={}", escaped(text)),
-        None => format!("{column}={NULL_PARTITION}"),
-    };
-    values.map(folder).collect::<Vec<_>>().join("/")
 }
 
 /// The partition folders below a table's folder, also those without files.
@@ -332,19 +298,4 @@ pub(super) fn folders(root: &Path, depth: usize) -> Result<Vec<String>> {
         level = deeper;
     }
     Ok(level)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_in_folder_names_are_escaped_as_hive_does() {
-        assert_eq!(escaped("a/b=c %"), "a%2Fb%3Dc %25");
-        assert_eq!(escaped("größe 한국\t"), "größe 한국%09");
-        assert_eq!(
-            folders_of([("dt", Some("2024-01-01")), ("country", None)].into_iter()),
-            "dt=2024-01-01/country=__HIVE_DEFAULT_PARTITION__"
-        );
-    }
 }

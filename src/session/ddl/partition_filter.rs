@@ -9,7 +9,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Spanned};
 
 use crate::catalog::model::Table;
 use crate::error::{Error, Result};
-use crate::session::insert::{literal, partition_column, partition_of};
+use crate::session::partition_clause::{literal, partition_column, partition_of};
 use crate::sql::source::Source;
 use crate::sql::types::display_name;
 use crate::storage::partitions::{NULL_PARTITION, typed_value};
@@ -39,7 +39,7 @@ impl PartitionFilter {
 
     /// Whether the partition of a folder meets all conditions. A folder whose value is none of its column's type meets none.
     pub(super) fn accepts(&self, folder: &str) -> bool {
-        let values = partition_of(&format!("{folder}/"));
+        let values = partition_of(folder);
         self.0.iter().all(|condition| {
             let value = values.iter().find(|(column, _)| column.eq_ignore_ascii_case(&condition.column));
             value.is_some_and(|(_, value)| condition.accepts(value.as_deref()))

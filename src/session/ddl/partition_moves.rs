@@ -11,13 +11,15 @@ use std::sync::Arc;
 use sqlparser::ast::{Expr, ObjectName, Spanned};
 
 use super::columns::former_names;
-use super::partition::{folder_of, folders, local_root, matches, require_partitions, require_values, unlink_empty};
+use super::partition::{folders, local_root, matches, require_partitions, require_values, unlink_empty};
 use crate::catalog::model::{Table, TableKind};
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::insert::{PartitionColumn, Replaces, partition_spec};
+use crate::session::partition_clause::{PartitionColumn, folder_of, partition_spec};
+use crate::session::write::is_in_one_of;
 use crate::sql::source::{Source, Span};
-use crate::storage::commit::Staging;
+use crate::storage::commit::{Staging, WriteLock};
+use crate::storage::listing;
 use crate::storage::location::Location;
 
 impl Session {
@@ -38,16 +40,16 @@ impl Session {
         }
         let lock = self.write_lock(&root).await?;
         let there = folders(&root, count)?;
-        let find = |spec: &[PartitionColumn]| there.iter().find(|name| matches(&format!("{name}/"), spec));
+        let find = |spec: &[PartitionColumn]| there.iter().find(|name| matches(table, name, spec));
         let Some(old_folder) = find(&old) else {
-            return Err(no_partition(table, &folder_of(&old)).at(source, span_of(from)));
+            return Err(no_partition(table, &folder_of(&old)?).at(source, span_of(from)));
         };
         if let Some(taken) = find(&new) {
             return Err(
                 Error::statement(format!("{} has a partition {taken} already", table.name)).at(source, span_of(to))
             );
         }
-        let new_folder = folder_of(&new);
+        let new_folder = folder_of(&new)?;
         let moved = self.files_in(&location, &HashSet::from([old_folder.clone()])).await?;
         if moved.is_empty() {
             make_folder(&root.join(&new_folder))?;
@@ -94,10 +96,10 @@ impl Session {
             (self.write_lock(&to_root).await?, from_lock)
         };
         let there = folders(&from_root, table.partition_columns.as_ref().map_or(0, Vec::len))?;
-        let moved: HashSet<String> = there.into_iter().filter(|name| matches(&format!("{name}/"), &wanted)).collect();
+        let moved: HashSet<String> = there.into_iter().filter(|name| matches(&other, name, &wanted)).collect();
         let files = self.files_in(&from, &moved).await?;
         if files.is_empty() {
-            return Err(no_partition(&other, &folder_of(&wanted)).at(source, span_of(partition)));
+            return Err(no_partition(&other, &folder_of(&wanted)?).at(source, span_of(partition)));
         }
         let taken = self.files_in(&to, &moved).await?;
         let is_half_done = !taken.is_empty()
@@ -166,7 +168,7 @@ impl Session {
         source: &Arc<Source>,
     ) -> Result<()> {
         let at = |error: Error| error.at(source, place_span);
-        let own = self.location(&table.location)?.join(&format!("{}/", folder_of(spec)))?;
+        let own = self.location(&table.location)?.join(&format!("{}/", folder_of(spec)?))?;
         let given = self.location(place).map_err(at)?.into_folder();
         if own.absolute() == given.absolute() {
             return Ok(());
@@ -178,9 +180,17 @@ impl Session {
         .help("a table of its own over the other place, and a view with UNION ALL, may do")))
     }
 
+    /// Keeps all others from changing a folder on a disk of this machine.
+    async fn write_lock(&self, root: &Path) -> Result<WriteLock> {
+        WriteLock::wait(root, self.own_settings().patience().lock_timeout).await
+    }
+
     /// The data files in some folders of a table, below its location.
     async fn files_in(&self, location: &Location, folders: &HashSet<String>) -> Result<Vec<String>> {
-        self.replaced_files(location, &Replaces::Folders(folders.clone()), &[]).await
+        let store = self.context.state().runtime_env().object_store(location.store())?;
+        let found = listing::list(&store, location).await?.files;
+        let files = found.iter().filter_map(|file| location.below(&file.location));
+        Ok(files.filter(|file| is_in_one_of(file, folders)).map(str::to_string).collect())
     }
 }
 

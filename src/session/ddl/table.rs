@@ -4,18 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use crate::catalog::model::{Column, FileFormat, Relation, Table, TableKind, TableName};
 use crate::catalog::{IfExists, Metastore as _};
 use crate::error::{Error, Result};
 use crate::session::constraints::Checked;
-use crate::session::plan::Planned;
 use crate::session::resolve::fold;
 use crate::session::unfinished::Unfinished;
+use crate::session::write::Replaces;
 use crate::session::{Outcome, Session};
 use crate::sql::dialect::Dialect;
 use crate::sql::statement::{ColumnDefinition, CreateTable, ParsedStatement};
@@ -304,25 +302,28 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<Outcome> {
         let TableOfQuery { table, plan, state } = self.table_of_query(create, query, name, parsed).await?;
-        let location = Location::parse(&table.location, &self.base)?;
-        self.require_empty(&location, &table).await?;
-        let open = self.tables.open(&self.context.state(), &table).await?;
-        let input = in_table_order(plan, &table)?;
-        let plan = LogicalPlanBuilder::insert_into(
-            input,
-            table.name.name.as_str(),
-            provider_as_source(Arc::new(open)),
-            InsertOp::Append,
-        )?
-        .build()?;
-        let written = async {
-            let mut execution = self.start(Planned { plan, state, names: Vec::new() }).await?;
-            super::super::copy::count_written(&mut execution.stream, &parsed.source).await
+        let folder = self.folder_to_write(&table).await?.into_folder();
+        self.require_empty(&folder, &table).await?;
+        let rows = in_table_order(plan, &table)?;
+        let write = self.begin_locked_write(&folder).await?;
+        // Somebody else may have been quicker.
+        if let Err(error) = self.require_empty(&folder, &table).await {
+            write.abandon().await;
+            return Err(error);
+        }
+        let unfinished = Unfinished::new(&folder);
+        let rows = self.write(&table, &folder, (rows, state), write, Replaces::Nothing, &parsed.source).await?;
+        let kept = async {
+            let checked = self.validate(&table).await?;
+            self.keep_table(table.clone(), create, &checked).await
         };
-        let unfinished = Unfinished::new(&location);
-        let rows = written.await?;
-        let checked = self.validate(&table).await?;
-        self.keep_table(table, create, &checked).await?;
+        if let Err(error) = kept.await {
+            if !folder.is_local() {
+                // Why there is no table matters more than the files, which stay if they cannot be deleted.
+                let _ = self.delete_files(&table, &folder, Replaces::Everything).await;
+            }
+            return Err(error);
+        }
         unfinished.keep();
         Ok(Outcome::Done { rows })
     }

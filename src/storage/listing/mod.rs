@@ -17,6 +17,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 
 use crate::error::{Error, Result};
 use crate::names::nearest;
+use crate::storage::commit;
 use crate::storage::errors::{Names, store_error};
 use crate::storage::format;
 use crate::storage::location::{Location, Scheme};
@@ -212,8 +213,11 @@ async fn list_store(store: &Arc<dyn ObjectStore>, location: &Location) -> Result
         return Ok(collector.finish());
     }
     let prefix = (!root.as_ref().is_empty()).then_some(root);
-    let mut objects: Vec<ObjectMeta> =
-        store.list(prefix).try_collect().await.map_err(|error| store_error(&error, &location.show(root), scheme))?;
+    let list = || {
+        let objects = store.list(prefix);
+        async { objects.try_collect().await.map_err(|error| store_error(&error, &location.show(root), scheme)) }
+    };
+    let mut objects: Vec<ObjectMeta> = commit::list_committed(store, location, list).await?;
     objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     if objects.is_empty() && is_open && !looks_like_file && head_is_found(store, location, &mut collector).await? {
         return Ok(collector.finish());

@@ -3,7 +3,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::journal::{self, Journal};
-use super::*;
+use super::reading::Reading;
+use super::staging::{Staging, WriteLock};
+use crate::storage::commit::FOLDER;
 
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -72,7 +74,8 @@ async fn what_a_dead_writer_left_is_undone_or_finished() {
     write(&root.join("old"), "");
     std::fs::create_dir(root.join(FOLDER)).unwrap();
     let change = Journal { added: vec!["new".to_string()], replaced: vec!["old".to_string()] };
-    // It died while it moved files.
+    // It died before the journal was whole, and another one while it moved files.
+    write(&root.join("_ostrich/0.writing"), "{");
     journal::prepare(root, "1", &change).unwrap();
     write(&root.join("new"), "");
     assert_eq!(seen(root), names(&["old"]));
@@ -88,6 +91,7 @@ async fn what_a_dead_writer_left_is_undone_or_finished() {
     assert_eq!(seen(root), names(&["new"]));
     assert!(!root.join("old").exists());
     assert_eq!(journal::last(root).unwrap().as_deref(), Some("2"));
+    assert!(!root.join("_ostrich/0.writing").exists());
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! The writer's side: a lock, a place for new files, and the commit.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::journal::{self, Journal, State, failed};
-use super::{FOLDER, fail_point};
 use crate::error::{Error, ErrorKind, Result};
+use crate::storage::commit::{FOLDER, fail_point};
+use crate::storage::partitions::in_hive_folders;
 
 const LOCK: &str = "lock";
 const STAGING: &str = "staging-";
@@ -85,12 +87,18 @@ impl Staging {
         self.root.join(FOLDER).join(format!("{STAGING}{}", self.id))
     }
 
-    /// The new files, below [`folder`](Self::folder).
-    pub(crate) fn files(&self) -> Result<Vec<String>> {
+    /// The new files: where each is below [`folder`](Self::folder), and where it will be below the table's folder.
+    pub(crate) fn files(&self) -> Result<Vec<(String, String)>> {
         let mut files = Vec::new();
         collect(&self.folder(), "", &mut files)?;
         files.sort_unstable();
-        Ok(files)
+        Ok(files
+            .into_iter()
+            .map(|from| {
+                let to = in_hive_folders(&from);
+                (from, to)
+            })
+            .collect())
     }
 
     /// Puts the new files into the table, in the place of the replaced ones, of which the paths are below the table's folder.
@@ -100,19 +108,20 @@ impl Staging {
     /// Up to the commit, everything is as it was before. What fails behind it (replaced files that cannot be deleted) is for the
     /// next writer to do.
     pub(crate) fn commit(self, _lock: &WriteLock, replaced: Vec<String>) -> Result<()> {
-        let journal = Journal { added: self.files()?, replaced };
+        let files = self.files()?;
+        let journal = Journal { added: files.iter().map(|(_, to)| to.clone()).collect(), replaced };
         if journal == Journal::default() {
             return Ok(());
         }
         fail_point("staged");
-        for file in &journal.added {
-            let path = self.folder().join(file);
+        for (from, _) in &files {
+            let path = self.folder().join(from);
             // Names last only if what they name does.
             File::open(&path).and_then(|file| file.sync_all()).map_err(|error| failed("written", &path, &error))?;
         }
         journal::prepare(&self.root, &self.id, &journal)?;
         fail_point("prepared");
-        if let Err(error) = self.put_in_place(&journal) {
+        if let Err(error) = self.put_in_place(&files) {
             // The error that is at the root of it matters more than one of cleaning up, which the next writer does.
             let _ = undo(&self.root, &journal::name_of(&self.id, State::Prepared), &journal);
             return Err(error);
@@ -125,21 +134,19 @@ impl Staging {
         Ok(())
     }
 
-    fn put_in_place(&self, journal: &Journal) -> Result<()> {
-        for (index, file) in journal.added.iter().enumerate() {
-            let to = self.root.join(file);
+    fn put_in_place(&self, files: &[(String, String)]) -> Result<()> {
+        let mut folders = BTreeSet::new();
+        for (index, (from, to)) in files.iter().enumerate() {
+            let to = self.root.join(to);
             if let Some(folder) = to.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| failed("made", folder, &error))?;
+                folders.insert(folder.to_path_buf());
             }
-            std::fs::rename(self.folder().join(file), &to).map_err(|error| failed("written", &to, &error))?;
+            std::fs::rename(self.folder().join(from), &to).map_err(|error| failed("written", &to, &error))?;
             if index == 0 {
                 fail_point("moving");
             }
         }
-        let mut folders: Vec<_> =
-            journal.added.iter().filter_map(|file| self.root.join(file).parent().map(Path::to_path_buf)).collect();
-        folders.sort_unstable();
-        folders.dedup();
         folders.iter().try_for_each(|folder| journal::sync(folder))
     }
 }
@@ -166,7 +173,10 @@ fn recover(root: &Path) -> Result<()> {
     let folder = root.join(FOLDER);
     for entry in std::fs::read_dir(&folder).map_err(|error| failed("read", &folder, &error))? {
         let entry = entry.map_err(|error| failed("read", &folder, &error))?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGING)) && is_dead(&entry.path()) {
+        if entry.file_name().to_str().is_some_and(journal::is_half) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|error| failed("deleted", &path, &error))?;
+        } else if entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGING)) && is_dead(&entry.path()) {
             let path = entry.path();
             std::fs::remove_dir_all(&path).map_err(|error| failed("deleted", &path, &error))?;
         }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::FOLDER;
 use crate::error::{Error, Result};
+use crate::storage::commit::FOLDER;
 
 const PREPARED: &str = "prepared";
 const COMMITTED: &str = "committed";
 const LAST: &str = "last";
+const HALF: &str = "writing";
 
 /// Paths are below the table's folder, with `/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,9 +128,14 @@ fn path_of(root: &Path, id: &str, state: &str) -> PathBuf {
     root.join(FOLDER).join(format!("{id}.{state}"))
 }
 
+/// Whether a file was to become a journal when its writer died. Only who has the lock makes one.
+pub(super) fn is_half(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending == HALF)
+}
+
 /// Writes a file so that it is there as a whole or not at all, also after a loss of power.
 fn replace(path: &Path, text: &[u8]) -> Result<()> {
-    let beside = path.with_extension("writing");
+    let beside = path.with_extension(HALF);
     let write = || {
         let mut file = File::create(&beside)?;
         file.write_all(text)?;
