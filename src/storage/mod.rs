@@ -20,6 +20,7 @@ mod scan;
 mod schema;
 mod statistics;
 pub mod stores;
+mod struct_nulls;
 pub mod table;
 #[cfg(test)]
 mod tests;

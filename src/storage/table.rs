@@ -17,6 +17,7 @@ use datafusion::execution::cache::SchemaFingerprint;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadata, TableScopedPath};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr_adapter::DefaultPhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion_datasource::compute_all_files_statistics;
@@ -36,6 +37,7 @@ use super::location::Location;
 use super::partitions::Partitions;
 use super::pruning;
 use super::scan::{FileNames, NamedSource};
+use super::struct_nulls::StructNullsAdapterFactory;
 use super::{statistics, write};
 use crate::catalog::evidence::{FileFingerprint, FileSet};
 use crate::catalog::model::FileFormat;
@@ -561,11 +563,11 @@ impl TableProvider for FileTable {
                 .with_statistics(statistics)
                 .with_projection_indices(projection.cloned())?
                 .with_limit(limit)
-                // Declared names are those of the catalog, which files may write in other letters.
-                .with_expr_adapter(
-                    self.columns_are_declared
-                        .then(|| Arc::new(DeclaredNames { former: Arc::clone(&self.former_names) }) as _),
-                )
+                .with_expr_adapter(Some(Arc::new(StructNullsAdapterFactory(match self.columns_are_declared {
+                    // Declared names are those of the catalog, which files may write in other letters.
+                    true => Arc::new(DeclaredNames { former: Arc::clone(&self.former_names) }),
+                    false => Arc::new(DefaultPhysicalExprAdapterFactory),
+                }))))
                 .build();
         Ok(DataSourceExec::from_data_source(config))
     }
