@@ -36,8 +36,13 @@ fn python(variable: &str, module: &str) -> Option<String> {
 /// Runs a script of `tests/interop/` on a folder. Returns what it showed, by title.
 fn other_side(python: &str, script: &str, folder: &Path) -> BTreeMap<String, Vec<String>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
-    let output =
-        Command::new(python).arg(script).arg(folder).env("PYTHONIOENCODING", "utf-8").output().expect("python");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(folder)
+        .current_dir(folder)
+        .env("PYTHONIOENCODING", "utf-8")
+        .output()
+        .expect("python");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
