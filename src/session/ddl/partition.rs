@@ -37,9 +37,10 @@ impl Session {
         if let Some(listed) = self.metastore.partitions(&table.name).await? {
             let columns = table.partition_columns.as_deref().unwrap_or_default();
             let name = |partition: &Partition| {
-                let folders = columns.iter().zip(&partition.values).map(|(column, value)| {
-                    folder_name(&column.name, value.as_deref().unwrap_or(NULL_PARTITION))
-                });
+                let folders = columns
+                    .iter()
+                    .zip(&partition.values)
+                    .map(|(column, value)| folder_name(&column.name, value.as_deref().unwrap_or(NULL_PARTITION)));
                 folders.collect::<Vec<_>>().join("/")
             };
             let mut names: Vec<String> = listed.iter().map(name).collect();
