@@ -362,7 +362,7 @@ pub struct TableStatistics {
     pub files: Option<u64>,
     pub columns: BTreeMap<String, ColumnStatistics>,
     /// What they were taken from; `None`: another catalog gave them, which does not say.
-    pub basis: Option<StatisticsBasis>,
+    pub basis: Option<Box<StatisticsBasis>>,
 }
 
 /// What statistics were taken from. Of other files they say nothing.

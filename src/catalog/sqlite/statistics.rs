@@ -19,7 +19,7 @@ pub(super) fn load(tx: &Transaction<'_>, id: RelationId) -> Outcome<Option<Table
     let table = one(tx, sql, [id.key()], |row| {
         let basis = match (row.get(3)?, row.get(4)?, row.get(5)?) {
             (Some(digest), Some(subject), Some(micros)) => {
-                Some(StatisticsBasis { digest, subject, analyzed_at: time(micros) })
+                Some(Box::new(StatisticsBasis { digest, subject, analyzed_at: time(micros) }))
             }
             _ => None,
         };

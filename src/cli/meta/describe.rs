@@ -9,7 +9,7 @@ use sqlparser::ast::ObjectName;
 use super::arguments::Argument;
 use super::last::bytes;
 use super::{Call, eyes};
-use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, TableStatistics, beside, in_catalog};
+use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, beside, in_catalog};
 use crate::catalog::show_create::{constraint_clause, without_secrets};
 use crate::cli::output::OutputOptions;
 use crate::cli::runner::Ended;
@@ -157,7 +157,7 @@ async fn of_files(session: &Session, files: &FileTable, relation: Option<&Relati
         None => None,
     };
     lines.extend(rows.map(|rows| format!("Rows: {rows}")));
-    if let Some((_, TableStatistics { basis: Some(basis), .. })) = analyzed {
+    if let Some(basis) = analyzed.and_then(|(_, statistics)| statistics.basis.as_ref()) {
         let at = basis.analyzed_at.format("%Y-%m-%d %H:%M:%S UTC");
         let since = difference.map_or_else(String::new, |difference| format!("; {difference}"));
         lines.push(format!("Analyzed: {at}{since}"));

@@ -109,11 +109,11 @@ pub(super) fn of_table(
         bytes: Some(files.files().iter().map(|file| file.size).sum()),
         files: Some(files.files().len() as u64),
         columns,
-        basis: Some(StatisticsBasis {
+        basis: Some(Box::new(StatisticsBasis {
             digest: files.digest().to_string(),
             subject: subject.to_string(),
             analyzed_at: now,
-        }),
+        })),
     })
 }
 
