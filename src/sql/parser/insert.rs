@@ -54,6 +54,7 @@ pub(super) fn into_location(parser: &mut Parser) -> Parsed<Statement> {
     words::expect(parser, &["INTO", "LOCATION"])?;
     let (place, place_span) = words::string(parser)?;
     let (format, options) = tajo::storage(parser)?;
+    let format = Some(format);
     let query = parser.parse_query()?;
     Ok(Statement::InsertDirectory(Box::new(InsertDirectory { place, place_span, overwrite, format, options, query })))
 }

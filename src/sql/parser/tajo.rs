@@ -10,6 +10,9 @@ use crate::sql::statement::CreateTable;
 /// What Tajo's texts are separated by if nothing is said.
 const DELIMITER: &str = "|";
 
+/// Options and their values.
+type Pairs = Vec<(String, String)>;
+
 /// Tajo's options of texts, and ours.
 const OPTIONS: &[(&str, &str)] = &[
     ("text.delimiter", "field.delim"),
@@ -20,7 +23,7 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 /// `[USING format [WITH (…)]]` of INSERT INTO LOCATION.
-pub(super) fn storage(parser: &mut Parser) -> Parsed<(Option<FileFormat>, Vec<(String, String)>)> {
+pub(super) fn storage(parser: &mut Parser) -> Parsed<(FileFormat, Pairs)> {
     let mut options = vec![("field.delim".to_string(), DELIMITER.to_string())];
     let mut format = FileFormat::TextFile;
     if words::take(parser, &["USING"]) {
@@ -38,7 +41,7 @@ pub(super) fn storage(parser: &mut Parser) -> Parsed<(Option<FileFormat>, Vec<(S
             options.push((key, value));
         }
     }
-    Ok((Some(format), options))
+    Ok((format, options))
 }
 
 /// The format behind USING.

@@ -20,6 +20,8 @@ const KEPT_PLACES: i16 = 6;
 const NUMBERS: Takes = Takes::OneOf(&[&[Kind::Number, Kind::Number]]);
 
 type Digits = (i16, i16);
+type TypeOf = fn(&ReturnFieldArgs) -> Result<DataType>;
+type Run = fn(&Call) -> Result<ArrayRef>;
 
 static ADD: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| wide("hive_add", Operator::Plus));
 static SUBTRACT: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| wide("hive_subtract", Operator::Minus));
@@ -79,7 +81,7 @@ fn decimal((precision, scale): Digits) -> DataType {
 }
 
 fn wide(name: &'static str, op: Operator) -> Arc<ScalarUDF> {
-    let (gives, run): (fn(&ReturnFieldArgs) -> Result<DataType>, fn(&Call) -> Result<ArrayRef>) = match op {
+    let (gives, run): (TypeOf, Run) = match op {
         Operator::Plus => (|args| gives(args, Operator::Plus), |call| sum(call, i256::checked_add)),
         Operator::Minus => (|args| gives(args, Operator::Minus), |call| sum(call, i256::checked_sub)),
         _ => (|args| gives(args, Operator::Multiply), product),
