@@ -124,8 +124,7 @@ pub fn narrowed(plan: &LogicalPlan) -> Option<&Arc<LogicalPlan>> {
 
 impl Graph {
     /// The graph of the region that starts at `root`, and its joins as written. `None`: of a relation the size is not known (and
-    /// `sizes_unknown` does not allow that), or the region
-    /// is of a kind that is better left alone.
+    /// `sizes_unknown` does not allow that), or the region is of a kind that is better left alone.
     pub fn of(root: &Join, sizes_unknown: bool) -> Result<Option<(Graph, Tree)>> {
         let mut graph = Graph { sizes_unknown, ..Graph::default() };
         let mut conditions = Vec::new();
@@ -168,8 +167,8 @@ impl Graph {
     fn collect_side(&mut self, plan: &Arc<LogicalPlan>, conditions: &mut Vec<Condition>) -> Option<Tree> {
         match plan.as_ref() {
             LogicalPlan::Join(join) if is_inside(join) => self.collect(join, conditions),
-            other => match narrowed(other).map(|input| (input, input.as_ref())) {
-                Some((_, LogicalPlan::Join(join))) if is_inside(join) => self.collect(join, conditions),
+            other => match narrowed(other).map(Arc::as_ref) {
+                Some(LogicalPlan::Join(join)) if is_inside(join) => self.collect(join, conditions),
                 _ => self.add_relation(plan, None),
             },
         }

@@ -1,14 +1,14 @@
 //! DELETE and UPDATE. What is kept of them is a query for the rows that they are about.
 
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    self, AssignmentTarget, Expr, FromTable, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, Spanned, Statement as Ast, TableAlias, TableFactor, TableWithJoins,
+    AssignmentTarget, Expr, FromTable, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, Spanned,
+    Statement as Ast, TableAlias, TableFactor, TableWithJoins,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 
 use super::{Parsed, words};
+use crate::sql::rewrite::{query_of, select_of, table_of};
 use crate::sql::statement::{ChangeRows, Statement};
 
 /// What the table is called in the query. As a path, it is in no catalog.
@@ -102,57 +102,14 @@ fn change(
 }
 
 fn target(alias: Ident) -> TableFactor {
-    TableFactor::Table {
-        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', TARGET))]),
-        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
+    let mut target = table_of(Ident::with_quote('"', TARGET));
+    if let TableFactor::Table { alias: name, .. } = &mut target {
+        *name = Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None });
     }
+    target
 }
 
 fn query(projection: Vec<SelectItem>, from: TableFactor, selection: Option<Expr>) -> Query {
-    let select = Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hints: Vec::new(),
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection,
-        exclude: None,
-        into: None,
-        from: vec![TableWithJoins { relation: from, joins: Vec::new() }],
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection,
-        connect_by: Vec::new(),
-        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: SelectFlavor::Standard,
-    };
-    Query {
-        with: None,
-        body: Box::new(SetExpr::Select(Box::new(select))),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::<ast::PipeOperator>::new(),
-    }
+    let select = Select { selection, ..select_of(projection, Some(from)) };
+    query_of(SetExpr::Select(Box::new(select)))
 }

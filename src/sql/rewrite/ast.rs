@@ -101,7 +101,7 @@ pub(super) fn joined(mut expressions: Vec<Expr>, operator: BinaryOperator) -> Op
 }
 
 /// A query that is only its body.
-pub(super) fn query_of(body: SetExpr) -> Query {
+pub(in crate::sql) fn query_of(body: SetExpr) -> Query {
     Query {
         with: None,
         body: Box::new(body),
@@ -128,7 +128,7 @@ pub(super) fn parenthesize(query: &mut Query) {
 }
 
 /// `SELECT projection FROM from`
-pub(super) fn select_of(projection: Vec<SelectItem>, from: Option<TableFactor>) -> Select {
+pub(in crate::sql) fn select_of(projection: Vec<SelectItem>, from: Option<TableFactor>) -> Select {
     Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
@@ -158,7 +158,7 @@ pub(super) fn select_of(projection: Vec<SelectItem>, from: Option<TableFactor>) 
 }
 
 /// A table in FROM.
-pub(super) fn table_of(name: Ident) -> TableFactor {
+pub(in crate::sql) fn table_of(name: Ident) -> TableFactor {
     TableFactor::Table {
         name: ObjectName(vec![ObjectNamePart::Identifier(name)]),
         alias: None,

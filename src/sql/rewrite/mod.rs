@@ -43,6 +43,7 @@ mod where_aliases;
 mod wildcards;
 mod windows;
 
+pub(super) use ast::{query_of, select_of, table_of};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
