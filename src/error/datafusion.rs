@@ -26,6 +26,23 @@ pub(crate) fn in_statement(error: &DataFusionError, source: &Arc<Source>) -> Err
     convert(error, Some(source))
 }
 
+/// Whether a SELECT list may give two columns of one name.
+pub(crate) fn is_column_twice(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => is_column_twice(inner),
+        // The error has no variant of its own.
+        DataFusionError::Plan(message) => message.contains("Projections require unique expression names"),
+        DataFusionError::SchemaError(error, _) => matches!(
+            error.as_ref(),
+            // A column of a table, and another one that was given its name.
+            SchemaError::AmbiguousReference { .. }
+                | SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. }
+        ),
+        _ => false,
+    }
+}
+
 fn convert(error: &DataFusionError, source: Option<&Arc<Source>>) -> Error {
     match error {
         DataFusionError::Context(_, inner) => convert(inner, source),
@@ -238,6 +255,11 @@ fn column_not_found(field: &Column, valid: &[Column]) -> Error {
     }
 }
 
+pub(crate) fn not_by_equality() -> Error {
+    Error::statement("a subquery that refers to its outer query can do so by equality in its WHERE only")
+        .help("write it as a join with a GROUP BY")
+}
+
 /// What DataFusion cannot run. Subqueries that it cannot turn into joins are told apart by the form in which it prints them.
 fn not_implemented(message: &str) -> Error {
     let unplanned = message.strip_prefix("Physical plan does not support logical expression ");
@@ -246,10 +268,7 @@ fn not_implemented(message: &str) -> Error {
             "IN (SELECT …) and EXISTS are supported in WHERE and HAVING only, and there not in every place",
         )
         .help("LEFT JOIN the subquery and test its column for NULL"),
-        Some(expr) if expr.starts_with("ScalarSubquery") => {
-            Error::statement("a subquery that refers to its outer query can do so by equality only")
-                .help("write it as a join with a GROUP BY")
-        }
+        Some(expr) if expr.starts_with("ScalarSubquery") => not_by_equality(),
         Some(expr) if expr.starts_with("OuterReferenceColumn") => {
             Error::statement("LATERAL is supported for subqueries that refer to the outer tables in WHERE only")
                 .help("SELECT unnest(t.a) … FROM t unfolds an array")

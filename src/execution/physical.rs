@@ -1,7 +1,8 @@
 //! From an optimized plan to a physical one.
 //!
 //! DataFusion's planner does the work. Before it, the plan gets what only pays when nothing else will change it: the smaller side of
-//! each join comes first, and repeated subplans are taken out to be computed once.
+//! each join comes first, and repeated subplans are taken out to be computed once. And what no rule should have to know:
+//! in ansi, integers that leave their range are an error.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::shared::SharedPlanner;
+use crate::functions::exact_integers;
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
+use crate::sql::dialect::Dialect;
 
 /// A builder of session states whose physical plans are made here, without the rewrites in `disabled`.
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
@@ -55,6 +58,9 @@ impl PlanQuery for QueryPlanner {
 
 impl QueryPlanner {
     async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let wraps = session.config().get_extension::<Dialect>().is_some_and(|dialect| *dialect == Dialect::Hive);
+        let exact = if wraps { None } else { exact_integers::in_plan(plan)? };
+        let plan = exact.as_ref().unwrap_or(plan);
         match if self.shares { share(plan)? } else { None } {
             None => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
             Some(SharedPlan { plan, subplans }) => {

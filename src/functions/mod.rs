@@ -10,6 +10,8 @@ mod columns;
 mod date_arithmetic;
 mod define;
 pub mod entry;
+pub(crate) mod exact_integers;
+mod exact_sum;
 mod field_at;
 pub(crate) mod hive;
 mod kind;

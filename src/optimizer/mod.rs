@@ -1,5 +1,6 @@
 //! Logical rules: DataFusion's own, and the place where ours join them.
 
+mod counted_rows;
 pub mod facts;
 mod filled_constants;
 mod lateral_unnest;
@@ -12,6 +13,7 @@ pub mod prune;
 pub mod shared_subplans;
 #[cfg(test)]
 mod stock_defects;
+mod subqueries_below_groups;
 #[cfg(test)]
 pub mod testing;
 pub mod trace;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+pub(crate) use counted_rows::count_equal_rows;
 use filled_constants::FilledConstants;
 use lateral_unnest::LateralUnnest;
 use nullable_subqueries::NullableSubqueries;
@@ -29,6 +32,7 @@ use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
 use order::JoinOrder;
 use prune::Prune;
+pub(crate) use subqueries_below_groups::move_subqueries_below_groups;
 use trace::SharedTrace;
 use unnest_keys::UnnestKeys;
 pub use unnest_keys::UnnestKeysInFrom;

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -15,12 +17,13 @@ use sqlparser::ast;
 use super::call_places::CallPlaces;
 use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
-use crate::error::datafusion::in_statement;
+use crate::error::datafusion::{in_statement, is_column_twice, not_by_equality};
 use crate::error::{Error, Result};
 use crate::execution::planning;
 use crate::functions;
+use crate::optimizer::{count_equal_rows, move_subqueries_below_groups};
 use crate::sql::dialect::Dialect;
-use crate::sql::rewrite::{self, OutputNames};
+use crate::sql::rewrite;
 use crate::sql::source::Source;
 use crate::sql::statement::{ParsedStatement, Statement};
 
@@ -150,31 +153,93 @@ pub(super) async fn plan_ast(
         Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
         Dialect::Hive => super::patterns::check(&statement, source)?,
     }
-    let names = match &mut statement {
-        PlannedStatement::Statement(ast) => match ast.as_mut() {
-            ast::Statement::Query(query) => rewrite::remember_names(query),
-            _ => OutputNames::default(),
-        },
-        _ => OutputNames::default(),
+    let as_written = query_of(&mut statement).is_some().then(|| statement.clone());
+    let mut names = query_of(&mut statement).map(rewrite::remember_names).unwrap_or_default();
+    let planned = match to_logical(statement, tables, source).await {
+        Err(Unplanned::ColumnTwice(error)) => {
+            let apart = as_written.and_then(|mut statement| {
+                names = query_of(&mut statement).and_then(rewrite::tell_apart_from_wildcards)?;
+                Some(statement)
+            });
+            let Some(apart) = apart else { return Err(error) };
+            // That was not the reason if it does not help.
+            to_logical(apart, tables, source).await.map_err(|_| Unplanned::Otherwise(error))
+        }
+        planned => planned,
     };
+    let (plan, state) = planned?;
+    let names = names.of_result(plan.schema().as_arrow());
+    let plan = tables.with_foreign_keys(plan).await?;
+    Ok(Planned { plan, state, names })
+}
+
+/// DataFusion makes no join of a subquery that reads the outer query from within a subquery in its FROM, where IN as a value has the given
+/// one. What it makes instead fails, or would.
+fn refuse_correlated_rows(plan: &LogicalPlan) -> DataFusionResult<()> {
+    plan.apply_with_subqueries(|plan| match plan {
+        LogicalPlan::SubqueryAlias(alias)
+            if alias.alias.table() == rewrite::SUBQUERY_ROWS && !alias.input.all_out_ref_exprs().is_empty() =>
+        {
+            Err(not_by_equality().into())
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
+    })?;
+    Ok(())
+}
+
+/// Why a statement has no plan.
+enum Unplanned {
+    /// A SELECT list may give two columns of one name.
+    ColumnTwice(Error),
+    Otherwise(Error),
+}
+
+impl From<Unplanned> for Error {
+    fn from(unplanned: Unplanned) -> Self {
+        match unplanned {
+            Unplanned::ColumnTwice(error) | Unplanned::Otherwise(error) => error,
+        }
+    }
+}
+
+/// DataFusion's plan, with the types and the counts that the dialect means.
+async fn to_logical(
+    mut statement: PlannedStatement,
+    tables: &StatementTables,
+    source: &Arc<Source>,
+) -> std::result::Result<(LogicalPlan, SessionState), Unplanned> {
     // Only now: a column is called by the function that was asked, not by its value.
     rewrite::fill_in_session_values(&mut statement, tables.database());
     let calls = CallPlaces::of(&statement);
     let dialect = tables.dialect();
-    let (plan, state) = planning::aside(async move {
+    let state = tables.state();
+    let planned = planning::aside(async move {
         let plan = functions::settle(state.statement_to_plan(statement).await?, dialect)?;
-        Ok((plan, state))
-    })
-    .await
-    .map_err(|error| {
+        refuse_correlated_rows(&plan)?;
+        Ok((move_subqueries_below_groups(count_equal_rows(plan)?)?, state))
+    });
+    planned.await.map_err(|error| {
+        let is_twice = is_column_twice(&error);
         let place = calls.of_error(&error);
         let error = in_statement(&error, source);
-        match place {
+        let error = match place {
             Some(place) => error.at(source, place),
             None => error,
+        };
+        match is_twice {
+            true => Unplanned::ColumnTwice(error),
+            false => Unplanned::Otherwise(error),
         }
-    })?;
-    let names = names.of_result(plan.schema().as_arrow());
-    let plan = tables.with_foreign_keys(plan).await?;
-    Ok(Planned { plan, state, names })
+    })
+}
+
+/// The query that a statement is.
+fn query_of(statement: &mut PlannedStatement) -> Option<&mut ast::Query> {
+    match statement {
+        PlannedStatement::Statement(ast) => match ast.as_mut() {
+            ast::Statement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -71,6 +71,8 @@ impl Session {
         let mut state = self.context.state();
         // Writes find it there.
         state.config_mut().set_extension(Arc::new(self.own_settings().write));
+        // And the physical planner this.
+        state.config_mut().set_extension(Arc::new(dialect));
         let resolver = Resolver {
             state,
             dialects: Arc::clone(&self.dialects),

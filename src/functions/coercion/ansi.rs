@@ -4,10 +4,14 @@
 //! NaN, is an error. PostgreSQL, DuckDB, Hive and Spark make both DOUBLE.
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, lit};
 
 use super::{Meeting, Rules};
+use crate::functions::exact_integers;
 
 #[derive(Debug)]
 pub(in crate::functions) struct Ansi;
@@ -27,6 +31,10 @@ impl Rules for Ansi {
 
     fn to_result(&self, value: Expr, from: &DataType, to: &DataType) -> Expr {
         in_type(value, from, to)
+    }
+
+    fn operation(&self, operation: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        exact_integers::of_constants(operation, schema)
     }
 }
 

@@ -87,6 +87,17 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>, span: Span) -> Expr {
     })
 }
 
+/// `name(*)`
+pub(super) fn call_of_all_rows(name: &str, span: Span) -> Expr {
+    let mut function = call(name, Vec::new(), span);
+    if let Expr::Function(function) = &mut function
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+    }
+    function
+}
+
 /// All of them, joined by `operator` as a balanced tree: a chain of thousands would nest too deep. `None` without any.
 pub(super) fn joined(mut expressions: Vec<Expr>, operator: BinaryOperator) -> Option<Expr> {
     match expressions.len() {

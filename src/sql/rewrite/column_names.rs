@@ -3,12 +3,15 @@
 //! DataFusion names an expression after its own form of it (`Int64(1) + Int64(1)`), and refuses a list that names one
 //! column twice. A user expects what they wrote. So items without a name are remembered as they were written, those that
 //! occur a second time get a name of their own for the planner, and the result gets the remembered names.
+//!
+//! Which columns `*` stands for is known to the planner only. Where it says that one of them occurs a second time
+//! (`SELECT a, *`), [`tell_apart_from_wildcards`] gives each other item a name of its own, and the query is planned again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::Schema;
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, VisitorMut};
+use sqlparser::ast::{Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, VisitorMut};
 
 use crate::sql::visit::visit_mut;
 
@@ -17,12 +20,23 @@ use crate::sql::visit::visit_mut;
 pub(crate) struct OutputNames {
     /// `None`: a wildcard, which stands for any number of columns.
     items: Vec<Option<String>>,
+    /// The names that only the planner sees, and what they stand for.
+    planned: HashMap<String, Given>,
+}
+
+/// A name as the user knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Given {
+    name: String,
+    /// Written behind AS, and not taken from the expression.
+    is_alias: bool,
 }
 
 impl OutputNames {
     /// The names of all columns of a result: those of a wildcard are as they are.
     pub(crate) fn of_result(&self, schema: &Schema) -> Vec<String> {
-        let mut names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let shown = |name: &String| self.planned.get(name).map_or(name, |given| &given.name).clone();
+        let mut names: Vec<String> = schema.fields().iter().map(|field| shown(field.name())).collect();
         let columns = names.len();
         let is_wildcard = |item: &Option<String>| item.is_none();
         let first = self.items.iter().position(is_wildcard).unwrap_or(self.items.len());
@@ -45,31 +59,65 @@ impl OutputNames {
 
 /// Remembers the names of a query's items, and makes them distinct for the planner.
 pub(crate) fn remember_names(query: &mut Query) -> OutputNames {
-    match first_select(&mut query.body) {
-        Some(select) => names_of(select),
+    match selects(&mut query.body).into_iter().next() {
+        Some(select) => names_of(select, Apart::FromEachOther),
         None => OutputNames::default(),
     }
 }
 
-/// The SELECT that names the result: of a UNION the first.
-fn first_select(body: &mut SetExpr) -> Option<&mut Select> {
+/// The same for a query of which the planner has found that it gives a column twice; None where no `*` is the reason.
+pub(crate) fn tell_apart_from_wildcards(query: &mut Query) -> Option<OutputNames> {
+    let named: Vec<_> = selects(&mut query.body).into_iter().map(|select| names_of(select, Apart::FromAll)).collect();
+    let changes = |names: &OutputNames| names.items.contains(&None) && !names.planned.is_empty();
+    if !named.iter().any(changes) {
+        return None;
+    }
+    let first = named.into_iter().next()?;
+    // In ORDER BY a name that the SELECT list gives means that item.
+    if let Some(OrderBy { kind: OrderByKind::Expressions(sorted), .. }) = &mut query.order_by {
+        for by in sorted {
+            let Expr::Identifier(name) = &mut by.expr else { continue };
+            if let Some((planned, _)) =
+                first.planned.iter().find(|(_, given)| given.is_alias && given.name == folded(name))
+            {
+                *name = Ident::with_quote_and_span('"', name.span, planned);
+            }
+        }
+    }
+    Some(first)
+}
+
+/// The SELECTs that a query is made of. The first one names the result.
+fn selects(body: &mut SetExpr) -> Vec<&mut Select> {
     match body {
-        SetExpr::Select(select) => Some(select),
-        SetExpr::Query(query) => first_select(&mut query.body),
-        SetExpr::SetOperation { left, .. } => first_select(left),
-        _ => None,
+        SetExpr::Select(select) => vec![select],
+        SetExpr::Query(query) => selects(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            let mut found = selects(left);
+            found.extend(selects(right));
+            found
+        }
+        _ => Vec::new(),
     }
 }
 
-fn names_of(select: &mut Select) -> OutputNames {
+/// What the names of items have to differ from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    FromEachOther,
+    /// Also from the columns of a `*`, which are not known.
+    FromAll,
+}
+
+fn names_of(select: &mut Select, apart: Apart) -> OutputNames {
     let mut taken: HashSet<String> = HashSet::new();
-    let mut items = Vec::with_capacity(select.projection.len());
+    let mut names = OutputNames::default();
     for item in &mut select.projection {
-        let name = match item {
-            SelectItem::UnnamedExpr(expr) => written_name(expr),
-            SelectItem::ExprWithAlias { alias, .. } => folded(alias),
+        let (name, is_alias) = match item {
+            SelectItem::UnnamedExpr(expr) => (written_name(expr), false),
+            SelectItem::ExprWithAlias { alias, .. } => (folded(alias), true),
             _ => {
-                items.push(None);
+                names.items.push(None);
                 continue;
             }
         };
@@ -78,7 +126,7 @@ fn names_of(select: &mut Select) -> OutputNames {
             SelectItem::UnnamedExpr(expr) => written_name(&without_casts(expr)),
             _ => name.clone(),
         };
-        if !taken.insert(planned) {
+        if !taken.insert(planned) || apart == Apart::FromAll {
             // A name that no one can write by mistake; the result shows the remembered one.
             let unique =
                 (2_usize..).map(|number| format!("{name}:{number}")).find(|unique| taken.insert(unique.clone()));
@@ -87,12 +135,13 @@ fn names_of(select: &mut Select) -> OutputNames {
                     SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => expr.clone(),
                     _ => continue,
                 };
-                *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
+                *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', &unique) };
+                names.planned.insert(unique, Given { name: name.clone(), is_alias });
             }
         }
-        items.push(Some(name));
+        names.items.push(Some(name));
     }
-    OutputNames { items }
+    names
 }
 
 fn without_casts(expr: &Expr) -> Expr {
@@ -177,6 +226,24 @@ mod tests {
         let (_, names) = remember("SELECT a + 1, *, b + 1 FROM t");
         assert_eq!(result(&names, &["x", "p", "q", "y"]), ["a + 1", "p", "q", "b + 1"]);
         assert_eq!(result(&names, &["x"]), ["x"], "fewer columns than items");
+    }
+
+    fn tell_apart(sql: &str) -> Option<(String, OutputNames)> {
+        let mut statements = Parser::parse_sql(Dialect::Ansi.tokens(), sql).unwrap();
+        let Some(Statement::Query(query)) = statements.first_mut() else { panic!("{sql} is a query") };
+        let names = tell_apart_from_wildcards(query)?;
+        Some((query.to_string(), names))
+    }
+
+    #[test]
+    fn what_a_wildcard_gives_too_is_told_apart_from_it() {
+        let (sql, names) = tell_apart("SELECT t.*, a, u.*, x AS b FROM t, u ORDER BY a, b, c").unwrap();
+        assert_eq!(sql, "SELECT t.*, a AS \"a:2\", u.*, x AS \"b:2\" FROM t, u ORDER BY a, \"b:2\", c");
+        assert_eq!(result(&names, &["a", "a:2", "c", "b:2"]), ["a", "a", "c", "b"]);
+        let (sql, _) = tell_apart("SELECT * FROM t UNION ALL SELECT *, a FROM u").unwrap();
+        assert_eq!(sql, "SELECT * FROM t UNION ALL SELECT *, a AS \"a:2\" FROM u");
+        assert_eq!(tell_apart("SELECT a, a FROM t"), None);
+        assert_eq!(tell_apart("SELECT * FROM t"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(super) struct FunctionNames {
     scalar: HashSet<String>,
     higher_order: HashSet<String>,
     window: HashSet<String>,
+    aggregate: HashSet<String>,
     /// Aggregates that know neither IGNORE NULLS nor RESPECT NULLS.
     plain_about_nulls: HashSet<String>,
 }
@@ -20,6 +21,7 @@ static BUILT_IN: LazyLock<FunctionNames> = LazyLock::new(|| {
         scalar: HashSet::new(),
         higher_order: HashSet::new(),
         window: HashSet::new(),
+        aggregate: HashSet::new(),
         plain_about_nulls: HashSet::new(),
     };
     for function in SessionStateDefaults::default_scalar_functions() {
@@ -32,6 +34,7 @@ static BUILT_IN: LazyLock<FunctionNames> = LazyLock::new(|| {
         add(&mut names.window, function.name(), function.aliases());
     }
     for function in SessionStateDefaults::default_aggregate_functions() {
+        add(&mut names.aggregate, function.name(), function.aliases());
         if !function.supports_null_handling_clause() {
             add(&mut names.plain_about_nulls, function.name(), function.aliases());
         }
@@ -64,6 +67,10 @@ impl FunctionNames {
     /// Whether it is a window function only, such as lag: no aggregate.
     pub(super) fn is_window(&self, name: &str) -> bool {
         self.window.contains(name)
+    }
+
+    pub(super) fn is_aggregate(&self, name: &str) -> bool {
+        self.aggregate.contains(name)
     }
 
     pub(super) fn is_plain_about_nulls(&self, name: &str) -> bool {

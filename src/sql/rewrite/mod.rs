@@ -18,6 +18,7 @@ mod function_clauses;
 mod function_names;
 mod grouping;
 pub(crate) mod hive;
+mod in_as_value;
 mod insert;
 mod intervals;
 mod joins;
@@ -51,7 +52,8 @@ use sqlparser::ast::{Expr, OrderBy, Query, Select, SetExpr, Statement, TableFact
 use sqlparser::tokenizer::Span;
 
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
-pub(crate) use column_names::{OutputNames, remember_names};
+pub(crate) use column_names::{remember_names, tell_apart_from_wildcards};
+pub(crate) use quantified::ROWS as SUBQUERY_ROWS;
 pub(crate) use session_values::fill_in_session_values;
 pub(crate) use where_aliases::resolve_where_aliases;
 

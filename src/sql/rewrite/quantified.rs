@@ -17,17 +17,17 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query,
-    SelectItem, SetExpr, Spanned, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visitor,
+    BinaryOperator, CaseWhen, Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, Spanned, TableAlias,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visitor,
 };
 use sqlparser::tokenizer::Span;
 
-use super::ast::{boolean, call, is_only_body, number, query_of, select_of};
+use super::ast::{boolean, call, call_of_all_rows, is_only_body, number, query_of, select_of};
 use crate::sql::visit::visit;
 
 /// What the rows of the subquery, and their column, are called.
-const ROWS: &str = "_rows";
-const VALUE: &str = "_value";
+pub(crate) const ROWS: &str = "_rows";
+pub(super) const VALUE: &str = "_value";
 
 pub(super) fn to_aggregates(expr: &mut Expr) {
     let (left, op, right, any) = match &*expr {
@@ -146,16 +146,10 @@ impl Visitor for Calls {
 
 /// `(SELECT function(value) FROM …)` where the subquery is a filter only, which may then read the query around it; else
 /// `(SELECT function(_value) FROM (subquery) AS _rows (_value))`. Or of all rows.
-fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Expr {
-    let counted = |value: Expr| {
-        let mut aggregate = call(function, vec![value], span);
-        if all_rows
-            && let Expr::Function(function) = &mut aggregate
-            && let FunctionArguments::List(list) = &mut function.args
-        {
-            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
-        }
-        aggregate
+pub(super) fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Expr {
+    let counted = |value: Expr| match all_rows {
+        true => call_of_all_rows(function, span),
+        false => call(function, vec![value], span),
     };
     if let Some(value) = only_value(subquery) {
         let mut query = subquery.clone();
@@ -166,7 +160,13 @@ fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Ex
         return Expr::Subquery(Box::new(query));
     }
     let aggregate = counted(Expr::Identifier(Ident::new(VALUE)));
-    let rows = TableFactor::Derived {
+    let select = select_of(vec![SelectItem::UnnamedExpr(aggregate)], Some(rows_of(subquery)));
+    Expr::Subquery(Box::new(query_of(SetExpr::Select(Box::new(select)))))
+}
+
+/// `(subquery) AS _rows (_value)`
+pub(super) fn rows_of(subquery: &Query) -> TableFactor {
+    TableFactor::Derived {
         lateral: false,
         subquery: Box::new(subquery.clone()),
         alias: Some(TableAlias {
@@ -176,9 +176,7 @@ fn aggregate(function: &str, all_rows: bool, subquery: &Query, span: Span) -> Ex
             at: None,
         }),
         sample: None,
-    };
-    let select = select_of(vec![SelectItem::UnnamedExpr(aggregate)], Some(rows));
-    Expr::Subquery(Box::new(query_of(SetExpr::Select(Box::new(select)))))
+    }
 }
 
 #[cfg(test)]

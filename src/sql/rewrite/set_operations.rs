@@ -1,7 +1,6 @@
 //! `a MINUS b` → `a EXCEPT b`, `a UNION DISTINCT BY NAME b` → `a UNION BY NAME b`
 //!
-//! INTERSECT ALL and EXCEPT ALL are refused: DataFusion plans them as a semi join and an anti join, which do not count how
-//! often a row occurs on each side.
+//! INTERSECT ALL and EXCEPT ALL are made to count when they are planned: see `optimizer/counted_rows.rs`.
 
 use sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier, Spanned};
 
@@ -17,17 +16,11 @@ pub(super) fn to_datafusion(query: &mut Query) -> Result<(), Refusal> {
 fn in_body(body: &mut SetExpr, before: Span) -> Result<(), Refusal> {
     match body {
         SetExpr::SetOperation { op, set_quantifier, left, right } => {
-            let counts = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
             match op {
                 SetOperator::Union => {
                     if *set_quantifier == SetQuantifier::DistinctByName {
                         *set_quantifier = SetQuantifier::ByName;
                     }
-                }
-                SetOperator::Intersect | SetOperator::Except | SetOperator::Minus if counts => {
-                    return Err(Refusal::new(format!("{op} ALL is not supported"), right.span()).help(
-                        "number equal rows on both sides with row_number() OVER (PARTITION BY …), then leave out ALL",
-                    ));
                 }
                 SetOperator::Minus => *op = SetOperator::Except,
                 SetOperator::Intersect | SetOperator::Except => {}
@@ -58,8 +51,8 @@ mod tests {
     #[test]
     fn operators_are_spelt_as_datafusion_knows_them() {
         assert_eq!(
-            rewritten("SELECT a FROM t MINUS SELECT a FROM u MINUS SELECT 1"),
-            "SELECT a FROM t EXCEPT SELECT a FROM u EXCEPT SELECT 1"
+            rewritten("SELECT a FROM t MINUS SELECT a FROM u MINUS ALL SELECT 1"),
+            "SELECT a FROM t EXCEPT SELECT a FROM u EXCEPT ALL SELECT 1"
         );
         assert_eq!(
             rewritten("SELECT a FROM t UNION DISTINCT BY NAME SELECT k, a FROM u"),
@@ -67,14 +60,6 @@ mod tests {
         );
         unchanged("SELECT a FROM t UNION ALL BY NAME SELECT k, a FROM u");
         unchanged("SELECT a FROM t UNION ALL SELECT a FROM u INTERSECT SELECT 1 EXCEPT DISTINCT SELECT 2");
-    }
-
-    #[test]
-    fn operators_that_would_not_count_are_refused() {
-        refused("SELECT a FROM t INTERSECT ALL ▸SELECT a FROM u", "INTERSECT ALL is not supported");
-        refused("SELECT a FROM t EXCEPT ALL ▸SELECT a FROM u", "EXCEPT ALL is not supported");
-        refused("SELECT a FROM t MINUS ALL ▸SELECT a FROM u", "MINUS ALL is not supported");
-        refused("SELECT 1 FROM (SELECT 1 UNION SELECT 2 EXCEPT ALL ▸SELECT 3) x", "EXCEPT ALL is not supported");
     }
 
     #[test]

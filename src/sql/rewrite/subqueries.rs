@@ -1,17 +1,18 @@
 //! `SELECT EXISTS (SELECT k FROM u WHERE u.a = t.a)` → `SELECT (SELECT count(*) > 0 FROM u WHERE u.a = t.a)`
 //!
 //! DataFusion plans EXISTS and IN (SELECT …) as joins that filter. Elsewhere, in the SELECT list, GROUP BY and ORDER BY, it
-//! finds out when the plan is run, and then prints it. In the SELECT list EXISTS is a count, if its query is simple enough;
-//! the others are refused.
+//! finds out when the plan is run, and then prints it. In the SELECT list EXISTS is a count, if its query is simple enough,
+//! and IN what `in_as_value.rs` says; the others are refused.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, OrderBy,
-    Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator,
+    BinaryOperator, Expr, Function, GroupByExpr, OrderBy, Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator,
 };
 use sqlparser::tokenizer::Span;
 
 use super::Refusal;
-use super::ast::{call, each_expr, number};
+use super::ast::{bare, call_of_all_rows, each_expr, folded, number};
+use super::function_names::built_in;
+use super::{in_as_value, quantified};
 
 pub(super) fn outside_of_filters(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<(), Refusal> {
     each_expr(&mut select.projection, as_value)?;
@@ -32,11 +33,32 @@ fn refuse(expr: &Expr, clause: &str) -> Result<(), Refusal> {
         .help("select it in a subquery in FROM, and use its column"))
 }
 
+fn negated_if(negated: bool, expr: Expr) -> Expr {
+    match negated {
+        true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) },
+        false => expr,
+    }
+}
+
 fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
+    quantified::to_aggregates(expr);
     match expr {
-        Expr::InSubquery { expr: value, .. } => {
-            Err(Refusal::new("IN (SELECT …) is not supported in the SELECT list", value.span())
-                .help("use EXISTS (SELECT 1 FROM … WHERE … = …), or LEFT JOIN the query"))
+        Expr::InSubquery { expr: value, subquery, negated } => {
+            let refuse = |message: &str, help: &str| Err(Refusal::new(message, value.span()).help(help));
+            if matches!(value.as_ref(), Expr::Tuple(_)) {
+                return refuse(
+                    "IN (SELECT …) with several columns is not supported in the SELECT list",
+                    "use EXISTS (SELECT 1 FROM … WHERE … = …), or LEFT JOIN the query",
+                );
+            }
+            if is_of_several_rows(value) {
+                return refuse(
+                    "IN (SELECT …) of an aggregate or a window is not supported in the SELECT list",
+                    "compute it in a subquery in FROM, and use its column",
+                );
+            }
+            *expr = negated_if(*negated, in_as_value::by_counts(value, subquery));
+            Ok(())
         }
         Expr::Exists { subquery, negated } => {
             let span = subquery.span();
@@ -44,15 +66,25 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
                 return Err(Refusal::new("EXISTS over this query is not supported in the SELECT list", span)
                     .help("use EXISTS (SELECT 1 FROM … WHERE …), or put the query into a WITH"));
             };
-            let count = Expr::Subquery(Box::new(count));
-            *expr = match negated {
-                true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(count) },
-                false => count,
-            };
+            *expr = negated_if(*negated, Expr::Subquery(Box::new(count)));
             Ok(())
         }
         _ => Ok(()),
     }
+}
+
+/// Whether aggregates or windows are computed.
+fn is_of_several_rows(value: &Expr) -> bool {
+    let mut value = value.clone();
+    let search = each_expr(&mut value, |expr| match expr {
+        Expr::Function(call) if call.over.is_some() || is_aggregate(call) => Err(()),
+        _ => Ok(()),
+    });
+    search.is_err()
+}
+
+fn is_aggregate(call: &Function) -> bool {
+    bare(&call.name).is_some_and(|name| built_in().is_aggregate(&folded(name)))
 }
 
 /// `SELECT … FROM u WHERE …` → `SELECT count(*) > 0 FROM u WHERE …`, if that is sure to tell whether there are rows.
@@ -78,7 +110,7 @@ fn count_of(query: &Query) -> Option<Query> {
     }
     select.distinct = None;
     select.projection = vec![SelectItem::UnnamedExpr(Expr::BinaryOp {
-        left: Box::new(count_star()),
+        left: Box::new(call_of_all_rows("count", Span::empty())),
         op: BinaryOperator::Gt,
         right: Box::new(number(0, Span::empty())),
     })];
@@ -94,18 +126,6 @@ fn keeps_rows(item: &SelectItem) -> bool {
         }
         SelectItem::ExprWithAliases { .. } => false,
     }
-}
-
-fn count_star() -> Expr {
-    let mut count = call("count", Vec::new(), Span::empty());
-    if let Expr::Function(function) = &mut count {
-        function.args = FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)],
-            clauses: Vec::new(),
-        });
-    }
-    count
 }
 
 #[cfg(test)]
@@ -137,8 +157,12 @@ mod tests {
         refused("SELECT EXISTS (▸SELECT 1 FROM u LIMIT 0)", message);
         refused("SELECT NOT EXISTS (▸SELECT 1 UNION SELECT 2)", message);
         refused(
-            "SELECT sum(CASE WHEN ▸a IN (SELECT a FROM u) THEN 1 END) FROM t",
-            "IN (SELECT …) is not supported in the SELECT list",
+            "SELECT (▸a, b) IN (SELECT a, k FROM u) FROM t",
+            "IN (SELECT …) with several columns is not supported in the SELECT list",
+        );
+        refused(
+            "SELECT ▸max(a) + 1 IN (SELECT a FROM u) FROM t",
+            "IN (SELECT …) of an aggregate or a window is not supported in the SELECT list",
         );
         refused("SELECT a FROM t ORDER BY ▸a IN (SELECT a FROM u)", "IN (SELECT …) is not supported in ORDER BY");
         refused("SELECT count(*) FROM t GROUP BY EXISTS (▸SELECT 1 FROM u)", "EXISTS is not supported in GROUP BY");

@@ -9,8 +9,9 @@ mod between;
 use std::any::TypeId;
 
 use sqlparser::ast::Expr;
-use sqlparser::dialect::{Dialect, GenericDialect};
+use sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
 
 #[derive(Debug)]
 pub(super) struct AnsiDialect;
@@ -37,6 +38,16 @@ impl Dialect for AnsiDialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    /// Behind sums, as PostgreSQL has it: `'x' || 1 + 2` is 'x3'. sqlparser lets `||` bind as `*` does, and shifts less than `&`.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match &parser.peek_token_ref().token {
+            Token::StringConcat | Token::ShiftLeft | Token::ShiftRight => {
+                Some(Ok(self.prec_value(Precedence::PlusMinus) - 1))
+            }
+            _ => None,
+        }
     }
 
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
@@ -79,4 +90,32 @@ impl Dialect for AnsiDialect {
         supports_numeric_literal_underscores,
         supports_lambda_functions,
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::ast::Expr;
+    use sqlparser::parser::Parser;
+
+    use super::AnsiDialect;
+
+    /// The expression with every operation in parentheses.
+    fn grouped(expr: &Expr) -> String {
+        match expr {
+            Expr::BinaryOp { left, op, right } => format!("({} {op} {})", grouped(left), grouped(right)),
+            _ => expr.to_string(),
+        }
+    }
+
+    #[test]
+    fn concatenation_and_shifts_come_behind_sums() {
+        for (written, meant) in [
+            ("'a' || x % 10", "('a' || (x % 10))"),
+            ("'a' || 1 + 2 || 'b' = c", "((('a' || (1 + 2)) || 'b') = c)"),
+            ("1 << 2 + 1 & 3", "((1 << (2 + 1)) & 3)"),
+        ] {
+            let expr = Parser::new(&AnsiDialect).try_with_sql(written).unwrap().parse_expr().unwrap();
+            assert_eq!(grouped(&expr), meant, "{written}");
+        }
+    }
 }

@@ -1,0 +1,149 @@
+//! How long does it take to write a table by partitions, next to DuckDB's COPY … PARTITION_BY, and in how much memory? See README.md.
+
+mod harness {
+    pub mod ostrich;
+}
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::time::Instant;
+
+use clap::Parser;
+use harness::ostrich;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The tables store_sales and date_dim of TPC-DS, as Parquet files in a folder
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// The best of so many runs counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// DuckDB's command
+    #[arg(long, value_name = "PATH", default_value = "duckdb")]
+    duckdb: PathBuf,
+    /// The binary to measure
+    #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_ostrich"))]
+    ostrich: PathBuf,
+    /// Where the tables are written
+    #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_TARGET_TMPDIR"))]
+    output: PathBuf,
+    /// Given by cargo bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is written: sales with their month, some of them with none.
+const ROWS: &str =
+    "SELECT s.*, d_year * 100 + d_moy AS month FROM store_sales s LEFT JOIN date_dim ON ss_sold_date_sk = d_date_sk";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Of one run.
+struct Cost {
+    seconds: f64,
+    /// The most that the process had at once.
+    megabytes: f64,
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let data = std::path::absolute(&arguments.data).map_err(|error| error.to_string())?;
+    let mut best = [None, None];
+    for _ in 0..arguments.runs {
+        for (engine, best) in ["ostrich", "duckdb"].into_iter().zip(&mut best) {
+            let folder = tempfile::tempdir_in(&arguments.output).map_err(|error| error.to_string())?;
+            let mut command = match engine {
+                "ostrich" => ours(&arguments.ostrich, &data, folder.path()),
+                _ => duckdb(&arguments.duckdb, &data, folder.path()),
+            };
+            let cost = cost_of(&mut command)?;
+            let files = files_below(&folder.path().join("sales"));
+            if files == 0 {
+                return Err(format!("{engine} has written nothing"));
+            }
+            eprintln!("{engine}: {:.1} s, {:.0} MB, {files} files", cost.seconds, cost.megabytes);
+            if best.as_ref().is_none_or(|best: &Cost| cost.seconds < best.seconds) {
+                *best = Some(cost);
+            }
+        }
+    }
+    let [Some(ours), Some(theirs)] = best else { return Err("nothing was run".into()) };
+    println!("| store_sales by month, best of {} | s | MB |\n|---|---:|---:|", arguments.runs);
+    println!(
+        "| ostrich | {:.2} | {:.0} |\n| duckdb | {:.2} | {:.0} |",
+        ours.seconds, ours.megabytes, theirs.seconds, theirs.megabytes
+    );
+    println!("| ratio | {:.2} | {:.2} |", ours.seconds / theirs.seconds, ours.megabytes / theirs.megabytes);
+    Ok(())
+}
+
+fn ours(binary: &Path, data: &Path, folder: &Path) -> Command {
+    let mut command = ostrich::command(binary, folder);
+    command.arg("--data").arg(data);
+    let table = format!(
+        "CREATE EXTERNAL TABLE sales PARTITIONED BY (month) STORED AS PARQUET LOCATION '{}' AS {ROWS}",
+        folder.join("sales").display()
+    );
+    command.args(["-e", &table]);
+    command
+}
+
+fn duckdb(binary: &Path, data: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(ostrich::program(binary));
+    let view = |table: &str| format!("CREATE VIEW {table} AS FROM '{}/{table}.parquet';", data.display());
+    let sales = folder.join("sales");
+    command.current_dir(folder).arg("-c").arg(format!(
+        "{} {} COPY ({ROWS}) TO '{}' (FORMAT parquet, PARTITION_BY (month));",
+        view("store_sales"),
+        view("date_dim"),
+        sales.display()
+    ));
+    command
+}
+
+fn cost_of(command: &mut Command) -> Result<Cost, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    let start = Instant::now();
+    let child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
+    let (status, megabytes) = wait(&child)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if status.success() { Ok(Cost { seconds, megabytes }) } else { Err(format!("{name} failed: {status}")) }
+}
+
+/// Waits for a process to end, and tells how it did and the most memory that it had at once.
+fn wait(child: &Child) -> Result<(ExitStatus, f64), String> {
+    let process = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both places are valid for writes, and the process is a child that nobody has waited for.
+    let waited = unsafe { libc::wait4(process, &raw mut status, 0, usage.as_mut_ptr()) };
+    if waited != process {
+        return Err(std::io::Error::last_os_error().to_string());
+    }
+    // SAFETY: zeroes are a valid `rusage`, and wait4 has written one.
+    let usage = unsafe { usage.assume_init() };
+    // Linux counts in KiB.
+    Ok((ExitStatus::from_raw(status), usage.ru_maxrss as f64 / 1024.0))
+}
+
+fn files_below(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_below(&entry.path()),
+            Ok(_) if entry.path().extension().is_some_and(|extension| extension == "parquet") => 1,
+            _ => 0,
+        })
+        .sum()
+}
