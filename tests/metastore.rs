@@ -1,6 +1,6 @@
 //! A real Hive Metastore, with tables that PySpark makes in it.
 //!
-//! Both are in the package `pyspark`; Java 17 runs them. `OSTRICH_PYSPARK` is a Python that has the package, `python3`
+//! Both are in the package `pyspark`; Java 17 runs them. `OSTRICH_PYSPARK_PYTHON` is a Python that has the package, `python3`
 //! if it is not set. Where Python, the package or Java is missing, the test says so and is over.
 
 use std::net::{TcpListener, TcpStream};
@@ -32,7 +32,7 @@ impl Drop for Metastore {
 }
 
 fn python() -> String {
-    std::env::var("OSTRICH_PYSPARK").unwrap_or_else(|_| "python3".to_string())
+    std::env::var("OSTRICH_PYSPARK_PYTHON").unwrap_or_else(|_| "python3".to_string())
 }
 
 /// The folder of Spark's jars, if there is all that is needed.
@@ -41,7 +41,7 @@ fn jars() -> Result<PathBuf, String> {
     let asked = Command::new(&python).args(["-c", "import pyspark; print(pyspark.__path__[0])"]).output();
     let asked = asked.map_err(|error| format!("{python} does not run: {error}"))?;
     if !asked.status.success() {
-        return Err(format!("{python} has no package pyspark; OSTRICH_PYSPARK can name another Python"));
+        return Err(format!("{python} has no package pyspark; OSTRICH_PYSPARK_PYTHON can name another Python"));
     }
     let java = Command::new("java").arg("-version").stderr(Stdio::null()).status();
     if !java.is_ok_and(|status| status.success()) {

@@ -3,8 +3,8 @@
 //! A hash join holds its build side in memory and cannot spill. When one does not fit, the plan is made once more with
 //! sort-merge joins, which can; that is safe as long as no row has been given out, so the first batch is awaited here.
 //!
-//! A plan from which joins were dropped is another plan than the one that was written, and DataFusion's physical planner does not know
-//! how to make each. When it fails, the plan is made once more with all joins: an unneeded join costs time, a failed query more.
+//! A plan whose joins were dropped or ordered is another plan than the one that was written, and DataFusion's physical planner does not
+//! know how to make each. When it fails, the plan is made once more as it was written: an unneeded join costs time, a failed query more.
 //!
 //! The work can be done on threads of its own: an operator that computes for long without a pause keeps its thread from
 //! everything else, and must not keep a time limit or Ctrl-C from being noticed.
@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 
 use super::{Execution, Executor, Started, planning};
 use crate::error::Result;
+use crate::optimizer::REWRITES;
 
 /// Runs plans on the threads of `workers`.
 #[derive(Debug)]
@@ -43,10 +44,16 @@ impl Executor for LocalExecutor {
         let may_run_twice = !has_effects(&plan);
         let first = attempt(state, &plan, started, &self.workers).await;
         match first {
-            Err(error) if error.is_of_planner && prunes(state) => {
-                attempt(&without_pruning(state), &plan, started, &self.workers)
+            Err(error) if error.is_of_planner && rewrites(state) => {
+                let mut execution = attempt(&without_rewrites(state), &plan, started, &self.workers)
                     .await
-                    .map_err(|failed| failed.cause.into())
+                    .map_err(|failed| failed.cause)?;
+                execution.as_written = true;
+                execution.notes.push(format!(
+                    "the query runs as it was written, with all of its joins: no plan could be made of what was left of it ({})",
+                    crate::Error::from(error.cause).message()
+                ));
+                Ok(execution)
             }
             Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
                 let mut config = state.config().clone();
@@ -65,14 +72,14 @@ impl Executor for LocalExecutor {
     }
 }
 
-/// Whether unneeded joins are dropped.
-fn prunes(state: &SessionState) -> bool {
-    state.optimizers().iter().any(|rule| rule.name() == crate::optimizer::PRUNE)
+/// Whether rules of ours may make another plan of the one that was written.
+fn rewrites(state: &SessionState) -> bool {
+    state.optimizers().iter().any(|rule| REWRITES.contains(&rule.name()))
 }
 
-fn without_pruning(state: &SessionState) -> SessionState {
+fn without_rewrites(state: &SessionState) -> SessionState {
     let mut rules = state.optimizers().to_vec();
-    rules.retain(|rule| rule.name() != crate::optimizer::PRUNE);
+    rules.retain(|rule| !REWRITES.contains(&rule.name()));
     SessionStateBuilder::new_from_existing(state.clone()).with_optimizer_rules(rules).build()
 }
 
@@ -101,7 +108,7 @@ async fn attempt(
     let failed = |cause| Failed { cause, is_of_planner: false, has_hash_join };
     let mut stream = on_workers(Arc::clone(&physical), state.task_ctx(), workers);
     let first = stream.next().await.transpose().map_err(failed)?;
-    Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new() })
+    Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new(), as_written: false })
 }
 
 /// Batches that wait to be taken, at most: enough that neither side waits for the other.
@@ -166,4 +173,54 @@ fn uses_hash_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
 
 fn is_out_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::{DataType, Field};
+    use datafusion::common::Column;
+    use datafusion::common::tree_node::Transformed;
+    use datafusion::logical_expr::{Expr, Filter};
+    use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// Makes a plan of which no physical one can be made.
+    #[derive(Debug)]
+    struct Spoils;
+
+    impl OptimizerRule for Spoils {
+        fn name(&self) -> &str {
+            crate::optimizer::PRUNE
+        }
+
+        fn rewrite(
+            &self,
+            plan: LogicalPlan,
+            _: &dyn OptimizerConfig,
+        ) -> datafusion::error::Result<Transformed<LogicalPlan>> {
+            if matches!(plan, LogicalPlan::Filter(_)) {
+                return Ok(Transformed::no(plan));
+            }
+            let field = Arc::new(Field::new("x", DataType::Boolean, true));
+            let nowhere = Expr::OuterReferenceColumn(field, Column::from_name("x"));
+            Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(nowhere, Arc::new(plan))?)))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_planned_runs_as_it_was_written_and_says_so() {
+        let context = SessionContext::new();
+        let plan = context.sql("SELECT 1 AS one").await.unwrap().into_unoptimized_plan();
+        let state = SessionStateBuilder::new_from_existing(context.state())
+            .with_optimizer_rules(vec![Arc::new(Spoils)])
+            .build();
+        let executor = LocalExecutor::new(Handle::current());
+        let execution = executor.execute(&state, plan, &|_| {}).await.unwrap();
+        assert!(execution.as_written);
+        assert!(execution.notes[0].starts_with("the query runs as it was written"), "{:?}", execution.notes);
+        let batches: Vec<_> = execution.stream.collect().await;
+        assert_eq!(batches[0].as_ref().unwrap().num_rows(), 1);
+    }
 }

@@ -45,6 +45,8 @@ pub struct Execution {
     pub planning: Duration,
     /// What the user should know about how it is run.
     pub notes: Vec<String>,
+    /// Nothing was dropped from it, whatever the trace says.
+    pub as_written: bool,
 }
 
 impl Execution {

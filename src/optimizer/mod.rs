@@ -3,6 +3,7 @@
 mod counted_rows;
 pub mod facts;
 mod filled_constants;
+mod finest_groups;
 mod lateral_unnest;
 mod nullable_subqueries;
 mod one_row_subquery;
@@ -26,6 +27,7 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 pub(crate) use counted_rows::count_equal_rows;
 use filled_constants::FilledConstants;
+use finest_groups::FinestGroups;
 use lateral_unnest::LateralUnnest;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
@@ -42,6 +44,8 @@ pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// The rule that drops what is not needed.
 pub const PRUNE: &str = "prune";
+/// The rules of ours that make another plan of the one that was written, and that a query can do without.
+pub const REWRITES: [&str; 3] = [PRUNE, order::NAME, finest_groups::NAME];
 /// The rule of DataFusion in whose place ours stands.
 const REPLACED: &str = "eliminate_join";
 /// Ours comes after this one: outer joins that filters have made inner ones are seen as such.
@@ -81,6 +85,8 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     // Filters and NULL rejection have reached the tables, and no projection stands between joins yet.
     let place = rules.iter().position(|rule| rule.name() == PUSH_DOWN).map_or(rules.len(), |index| index + 1);
     rules.insert(place, Arc::new(JoinOrder::default()));
+    // What is grouped has been filtered, so that its rows can be estimated.
+    rules.insert(place + 1, Arc::new(FinestGroups));
     // After this one the predicate can be told no more from one over any other subquery.
     let place = rules.iter().position(|rule| rule.name() == DECORRELATION).unwrap_or_default();
     rules.insert(place, Arc::new(OneRowSubquery::new(trace)));

@@ -75,7 +75,7 @@ impl Session {
             stream: renamed(execution.stream, &names),
             plan: Some(execution.plan),
             notes: execution.notes,
-            dropped: self.trace.removed_joins(),
+            dropped: if execution.as_written { Vec::new() } else { self.trace.removed_joins() },
         }))
     }
 
@@ -158,7 +158,7 @@ pub(super) async fn plan_ast(
     let planned = match to_logical(statement, tables, source).await {
         Err(Unplanned::ColumnTwice(error)) => {
             let apart = as_written.and_then(|mut statement| {
-                names = query_of(&mut statement).and_then(rewrite::tell_apart_from_wildcards)?;
+                names = query_of(&mut statement).and_then(rewrite::tell_all_apart)?;
                 Some(statement)
             });
             let Some(apart) = apart else { return Err(error) };

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::catalog::view::ViewTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::{SessionContext, SessionState};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -15,6 +17,7 @@ use datafusion::optimizer::Optimizer;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
+use ostrich::execution::with_physical_planner;
 use ostrich::optimizer::facts::Trust;
 use ostrich::optimizer::order::JoinOrder;
 use ostrich::optimizer::prune;
@@ -35,6 +38,8 @@ pub struct World {
     pub schema: Schema,
     pub data: Data,
     pub query: Query,
+    /// The queries behind WITH are views.
+    pub views: bool,
     pub trust: Trust,
     pub wide: bool,
 }
@@ -136,7 +141,18 @@ impl World {
         let data = data::random(&mut rng, &schema);
         let query = generate::random(&mut rng, &schema, &data);
         let trust = if rng.percent(50) { Trust::Rely } else { Trust::Checked };
-        World { seed, schema, data, query, trust, wide: rng.percent(40) }
+        let wide = rng.percent(40);
+        World { seed, schema, data, query, views: rng.percent(50), trust, wide }
+    }
+
+    fn views(&self) -> &[(String, Query)] {
+        if self.views { &self.query.ctes } else { &[] }
+    }
+
+    /// The query without its views.
+    fn statement(&self) -> Query {
+        let ctes = if self.views { vec![] } else { self.query.ctes.clone() };
+        Query { ctes, ..self.query.clone() }
     }
 
     pub fn describe(&self) -> String {
@@ -156,20 +172,32 @@ impl World {
                 let _ = writeln!(out, "INSERT INTO {} VALUES {};", table.name, rows.join(", "));
             }
         }
-        let _ = writeln!(out, "{};", self.query);
+        for (name, query) in self.views() {
+            let _ = writeln!(out, "CREATE VIEW {name} AS {query};");
+        }
+        let _ = writeln!(out, "{};", self.statement());
         out
     }
 }
 
 fn context(partitions: usize) -> SessionContext {
+    SessionContext::new_with_state(state(partitions).build())
+}
+
+/// With what follows on our rules: shared subplans, chosen sides, integers that do not wrap.
+fn our_context(partitions: usize) -> SessionContext {
+    SessionContext::new_with_state(with_physical_planner(state(partitions), &HashSet::new()).build())
+}
+
+fn state(partitions: usize) -> SessionStateBuilder {
     let config = SessionConfig::new().with_target_partitions(partitions);
-    SessionContext::new_with_state(SessionStateBuilder::new().with_config(config).with_default_features().build())
+    SessionStateBuilder::new().with_config(config).with_default_features()
 }
 
 impl Runner {
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Runner { runtime, contexts: [1, 2].map(|partitions| (context(partitions), context(partitions))) }
+        Runner { runtime, contexts: [1, 2].map(|partitions| (our_context(partitions), context(partitions))) }
     }
 
     fn register(&self, world: &World) -> (SessionState, SessionState) {
@@ -187,18 +215,34 @@ impl Runner {
         (known.state(), plain.state())
     }
 
+    /// Plans the query in one of the contexts, with its views, which are gone afterwards.
+    fn planned(
+        &self,
+        state: &SessionState,
+        context: &SessionContext,
+        world: &World,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        self.runtime.block_on(async {
+            for (name, query) in world.views() {
+                let sql = query.to_string();
+                let view = ViewTable::new(state.create_logical_plan(&sql).await?, Some(sql));
+                context.register_table(name, Arc::new(view))?;
+            }
+            let plan = state.create_logical_plan(&world.statement().to_string()).await;
+            for (name, _) in world.views() {
+                context.deregister_table(name)?;
+            }
+            state.analyzer().execute_and_check(plan?, state.config_options(), |_, _| {})
+        })
+    }
+
     /// Runs the query with `alone` of our rules one at a time, and with all, and with none.
     pub fn check(&self, world: &World, alone: &Alone) -> Report {
         let (known, plain) = self.register(world);
         let mut report = Report::default();
-        let sql = world.query.to_string();
-        let logical = |state: &SessionState| {
-            self.runtime.block_on(async {
-                let plan = state.create_logical_plan(&sql).await?;
-                state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
-            })
-        };
-        let (plan, plain_plan) = match (logical(&known), logical(&plain)) {
+        let (known_context, plain_context) = &self.contexts[usize::from(world.wide)];
+        let logical = (self.planned(&known, known_context, world), self.planned(&plain, plain_context, world));
+        let (plan, plain_plan) = match logical {
             (Ok(plan), Ok(plain_plan)) => (plan, plain_plan),
             (_, Err(error)) => {
                 report.refused = Some(format!("planning: {error}"));
@@ -264,9 +308,9 @@ impl Runner {
     #[cfg(debug_assertions)]
     pub fn depends_on(&self, world: &World, condition: &'static str) -> bool {
         let (known, _) = self.register(world);
+        let (context, _) = &self.contexts[usize::from(world.wide)];
         let optimized = || -> datafusion::error::Result<String> {
-            let plan = self.runtime.block_on(known.create_logical_plan(&world.query.to_string()))?;
-            let plan = known.analyzer().execute_and_check(plan, known.config_options(), |_, _| {})?;
+            let plan = self.planned(&known, context, world)?;
             let optimizer = Optimizer::with_rules(list(&Rules::All, &SharedTrace::default()));
             let optimized = optimizer.optimize(plan, &known, |_, _| {})?;
             Ok(optimized.display_indent_schema().to_string())

@@ -36,6 +36,9 @@ use enumerate::cheapest;
 use graph::{Graph, is_inside, narrowed};
 use rebuild::plan_of;
 
+/// What `SET ostrich.optimizer.disabled_rules` calls it.
+pub const NAME: &str = "join_order";
+
 /// What another order has to save, as a part of the written one's cost: estimates are no more exact than that.
 const WORTH_IT: f64 = 0.9;
 
@@ -56,7 +59,7 @@ impl JoinOrder {
 
 impl OptimizerRule for JoinOrder {
     fn name(&self) -> &str {
-        "join_order"
+        NAME
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
@@ -131,6 +134,11 @@ impl Walk {
         let columns = columns.into_iter().map(Expr::Column).collect();
         Ok(Some(LogicalPlan::Projection(Projection::try_new(columns, plan)?)))
     }
+}
+
+/// How many rows a plan gives, as far as that can be told; `None`: the size of a table in it is not known.
+pub fn estimated_rows(plan: &LogicalPlan) -> Option<f64> {
+    cardinality::estimate(plan).map(|estimate| estimate.rows)
 }
 
 fn is_region(plan: &LogicalPlan) -> bool {

@@ -4,8 +4,8 @@
 //! column twice. A user expects what they wrote. So items without a name are remembered as they were written, those that
 //! occur a second time get a name of their own for the planner, and the result gets the remembered names.
 //!
-//! Which columns `*` stands for is known to the planner only. Where it says that one of them occurs a second time
-//! (`SELECT a, *`), [`tell_apart_from_wildcards`] gives each other item a name of its own, and the query is planned again.
+//! Which columns `*` stands for, and what it calls an expression (all subqueries the same), is known to the planner only. Where it says
+//! that a name occurs a second time (`SELECT a, *`), [`tell_all_apart`] gives each item a name of its own, and the query is planned again.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -65,11 +65,10 @@ pub(crate) fn remember_names(query: &mut Query) -> OutputNames {
     }
 }
 
-/// The same for a query of which the planner has found that it gives a column twice; None where no `*` is the reason.
-pub(crate) fn tell_apart_from_wildcards(query: &mut Query) -> Option<OutputNames> {
+/// The same for a query of which the planner has found that it gives a name twice; `None` where there is nothing to name.
+pub(crate) fn tell_all_apart(query: &mut Query) -> Option<OutputNames> {
     let named: Vec<_> = selects(&mut query.body).into_iter().map(|select| names_of(select, Apart::FromAll)).collect();
-    let changes = |names: &OutputNames| names.items.contains(&None) && !names.planned.is_empty();
-    if !named.iter().any(changes) {
+    if named.iter().all(|names| names.planned.is_empty()) {
         return None;
     }
     let first = named.into_iter().next()?;
@@ -105,7 +104,7 @@ fn selects(body: &mut SetExpr) -> Vec<&mut Select> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Apart {
     FromEachOther,
-    /// Also from the columns of a `*`, which are not known.
+    /// Also from the columns of a `*`, and from what the planner calls others.
     FromAll,
 }
 
@@ -231,7 +230,7 @@ mod tests {
     fn tell_apart(sql: &str) -> Option<(String, OutputNames)> {
         let mut statements = Parser::parse_sql(Dialect::Ansi.tokens(), sql).unwrap();
         let Some(Statement::Query(query)) = statements.first_mut() else { panic!("{sql} is a query") };
-        let names = tell_apart_from_wildcards(query)?;
+        let names = tell_all_apart(query)?;
         Some((query.to_string(), names))
     }
 
@@ -242,7 +241,8 @@ mod tests {
         assert_eq!(result(&names, &["a", "a:2", "c", "b:2"]), ["a", "a", "c", "b"]);
         let (sql, _) = tell_apart("SELECT * FROM t UNION ALL SELECT *, a FROM u").unwrap();
         assert_eq!(sql, "SELECT * FROM t UNION ALL SELECT *, a AS \"a:2\" FROM u");
-        assert_eq!(tell_apart("SELECT a, a FROM t"), None);
+        let (sql, _) = tell_apart("SELECT (SELECT 1), (SELECT 2)").unwrap();
+        assert_eq!(sql, "SELECT (SELECT 1) AS \"(SELECT 1):2\", (SELECT 2) AS \"(SELECT 2):2\"");
         assert_eq!(tell_apart("SELECT * FROM t"), None);
     }
 

@@ -52,7 +52,7 @@ use sqlparser::ast::{Expr, OrderBy, Query, Select, SetExpr, Statement, TableFact
 use sqlparser::tokenizer::Span;
 
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
-pub(crate) use column_names::{remember_names, tell_apart_from_wildcards};
+pub(crate) use column_names::{remember_names, tell_all_apart};
 pub(crate) use quantified::ROWS as SUBQUERY_ROWS;
 pub(crate) use session_values::fill_in_session_values;
 pub(crate) use where_aliases::resolve_where_aliases;
