@@ -74,7 +74,6 @@ const PAIRS: &[Pair] = &[
     (Hive, "max(last_day(d))", "max(date_trunc('month', d))", "d"),
     (Hive, "max(trunc(d, 'MM'))", "max(date_trunc('month', d))", "d"),
     (Hive, "max(next_day(d, 'MON'))", "max(date_trunc('week', d))", "d"),
-    (Hive, "max(months_between(d, DATE '2020-01-15'))", "max(date_trunc('month', d))", "d"),
     (Hive, "max(year(d))", "max(date_part('year', d))", "d"),
     (Hive, "max(weekofyear(d))", "max(date_part('week', d))", "d"),
     (Hive, "max(to_date(ts))", "max(cast(ts AS DATE))", "ts"),

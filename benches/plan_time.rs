@@ -9,6 +9,7 @@ use clap::Parser;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use ostrich::session::{Outcome, Session, SessionOptions};
 use ostrich::sql::source::Source;
+use ostrich::sql::splitter::PieceKind;
 
 #[derive(Parser)]
 struct Arguments {
@@ -106,11 +107,16 @@ async fn time(ours: &Session, stock: &SessionContext, sql: &str) -> Result<Times
     let mut times = Times { parsing: 0.0, ours: 0.0, stock: 0.0 };
     let source = Source::new("query", sql);
     for piece in ours.split(&source) {
+        if piece.kind() == PieceKind::Blank {
+            continue;
+        }
         let start = Instant::now();
         let parsed = ours.parse(&piece)?;
-        times.parsing += milliseconds(start);
+        let parsing = milliseconds(start);
+        // It also waits for the first rows.
         let Outcome::Rows(rows) = ours.execute(&parsed).await? else { return Err("is no query".into()) };
-        times.ours += milliseconds(start);
+        times.parsing += parsing;
+        times.ours += parsing + rows.planning.as_secs_f64() * 1000.0;
         drop(rows);
 
         let text = piece.text();

@@ -1,5 +1,6 @@
 //! Running a plan: on this machine now, on a cluster later, behind one trait.
 
+mod filter_pushdown;
 mod local;
 pub mod memory;
 mod physical;
@@ -20,7 +21,6 @@ use datafusion::physical_plan::metrics::MetricValue;
 
 pub use local::LocalExecutor;
 pub use physical::with_physical_planner;
-pub use shared::ShowSharedSubplans;
 
 use crate::error::Result;
 

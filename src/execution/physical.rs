@@ -16,7 +16,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
-use super::shared::SharedPlanner;
+use super::filter_pushdown;
+use super::shared::{SharedPlanner, ShowSharedSubplans};
 use crate::functions::exact_integers;
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
@@ -25,7 +26,9 @@ use crate::sql::dialect::Dialect;
 /// A builder of session states whose physical plans are made here, without the rewrites in `disabled`.
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
     let is_on = |name: &str| !disabled.contains(name);
-    builder.with_query_planner(Arc::new(QueryPlanner {
+    let mut rules = filter_pushdown::physical_rules();
+    rules.push(Arc::new(ShowSharedSubplans));
+    builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),
         shares: is_on(shared_subplans::NAME),
     }))

@@ -5,12 +5,14 @@ pub mod facts;
 mod filled_constants;
 mod finest_groups;
 mod lateral_unnest;
+mod named_branches;
 mod nullable_subqueries;
 mod one_row_subquery;
 mod opaque_grouping_keys;
 #[doc(hidden)]
 pub mod order;
 pub mod prune;
+mod repeated_keys;
 pub mod shared_subplans;
 #[cfg(test)]
 mod stock_defects;
@@ -18,7 +20,6 @@ mod subqueries_below_groups;
 #[cfg(test)]
 pub mod testing;
 pub mod trace;
-mod unnest_keys;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,15 +30,16 @@ pub(crate) use counted_rows::count_equal_rows;
 use filled_constants::FilledConstants;
 use finest_groups::FinestGroups;
 use lateral_unnest::LateralUnnest;
+use named_branches::NamedBranches;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
 use order::JoinOrder;
 use prune::Prune;
+use repeated_keys::RepeatedKeys;
+pub use repeated_keys::RepeatedKeysInFrom;
 pub(crate) use subqueries_below_groups::move_subqueries_below_groups;
 use trace::SharedTrace;
-use unnest_keys::UnnestKeys;
-pub use unnest_keys::UnnestKeysInFrom;
 
 /// A rule as the optimizer runs it.
 pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -50,6 +52,8 @@ pub const REWRITES: [&str; 3] = [PRUNE, order::NAME, finest_groups::NAME];
 const REPLACED: &str = "eliminate_join";
 /// Ours comes after this one: outer joins that filters have made inner ones are seen as such.
 const PREDECESSOR: &str = "eliminate_outer_join";
+/// What it takes for names of a UNION has to be put right before it.
+const EMPTY_BRANCHES: &str = "propagate_empty_relation";
 /// Joins are ordered after this one.
 const PUSH_DOWN: &str = "push_down_filter";
 /// What mends its predicates comes before it.
@@ -87,13 +91,15 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     rules.insert(place, Arc::new(JoinOrder::default()));
     // What is grouped has been filtered, so that its rows can be estimated.
     rules.insert(place + 1, Arc::new(FinestGroups));
+    let place = rules.iter().position(|rule| rule.name() == EMPTY_BRANCHES).unwrap_or_default();
+    rules.insert(place, Arc::new(NamedBranches));
     // After this one the predicate can be told no more from one over any other subquery.
     let place = rules.iter().position(|rule| rule.name() == DECORRELATION).unwrap_or_default();
     rules.insert(place, Arc::new(OneRowSubquery::new(trace)));
     // Before the others fold IS NULL of what is never NULL.
     rules.insert(0, Arc::new(NullableSubqueries));
     // First: each rule may draw conclusions from keys that are none.
-    rules.insert(0, Arc::new(UnnestKeys));
+    rules.insert(0, Arc::new(RepeatedKeys));
     // Before it: there is one plan with unnest() in it then, and no join.
     rules.insert(0, Arc::new(LateralUnnest));
     // Last: they hide what the others look for.

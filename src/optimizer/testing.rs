@@ -38,7 +38,7 @@ use super::facts::{
     TableFacts, Trust,
 };
 use super::trace::{SharedTrace, Trace};
-use super::{Rule, UnnestKeysInFrom, prune, rules_with_prune};
+use super::{RepeatedKeysInFrom, Rule, prune, rules_with_prune};
 use crate::catalog::model::TableName;
 
 /// The tables of most tests: a chain `line → orders → customer → region` with a nullable foreign key in it, a child with a composite
@@ -223,7 +223,7 @@ impl Lab {
 
     fn register(&mut self) {
         self.context = SessionContext::new_with_config(config());
-        self.context.register_relation_planner(Arc::new(UnnestKeysInFrom)).unwrap();
+        self.context.register_relation_planner(Arc::new(RepeatedKeysInFrom)).unwrap();
         for (mention, (name, known)) in self.tables.iter().enumerate() {
             let table = KnownTable::new(Arc::clone(&known.data) as _, Arc::new(known.facts.clone()));
             let tag = InstanceTag { mention, table: known.facts.name.clone(), alias: name.clone() };

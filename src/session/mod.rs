@@ -53,7 +53,7 @@ use crate::catalog::sqlite::SqliteMetastore;
 use crate::catalog::{CATALOG, Catalogs, IfExists, Metastore};
 use crate::error::{Error, Result};
 use crate::execution::memory::{TrackedPool, default_limit};
-use crate::execution::{Execution, Executor, LocalExecutor, ShowSharedSubplans, with_physical_planner};
+use crate::execution::{Execution, Executor, LocalExecutor, with_physical_planner};
 use crate::optimizer::trace::SharedTrace;
 use crate::sql::dialect::Dialect;
 use crate::sql::parser;
@@ -200,9 +200,8 @@ impl Session {
             .with_default_features()
             .with_expr_planners(crate::functions::expr_planners())
             .with_type_planner(Arc::new(SqlTypePlanner))
-            .with_relation_planners(vec![Arc::new(crate::optimizer::UnnestKeysInFrom)])
+            .with_relation_planners(vec![Arc::new(crate::optimizer::RepeatedKeysInFrom)])
             .with_optimizer_rules(crate::optimizer::rules_with_prune(&Default::default(), Arc::clone(&trace)))
-            .with_physical_optimizer_rule(Arc::new(ShowSharedSubplans))
             .build();
         register_output_formats(&mut state)?;
         crate::functions::register(&mut state)?;

@@ -64,7 +64,7 @@ impl ExtensionPlanner for SharedPlanner {
 /// Last of the physical rules: shows each shared subplan below one of its readers, for EXPLAIN and for those who watch metrics. The
 /// rules before it must not see it there: each would change its reader's plan, and not the one that runs.
 #[derive(Debug)]
-pub struct ShowSharedSubplans;
+pub(super) struct ShowSharedSubplans;
 
 impl PhysicalOptimizerRule for ShowSharedSubplans {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {

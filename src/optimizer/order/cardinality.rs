@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::selectivity::{filtered, number};
+use crate::functions::opaque::under_keyless;
 use crate::optimizer::facts::{KnownConstraintKind, KnownTable, plain_column};
 
 /// What is thought of a plan's rows.
@@ -187,7 +188,7 @@ fn of_expr(expr: &Expr, input: &Estimate, schema: &DFSchema) -> ColumnEstimate {
         Expr::Alias(alias) => of_expr(&alias.expr, input, schema),
         Expr::Literal(..) => ColumnEstimate { distinct: Some(1.0), ..ColumnEstimate::default() },
         Expr::Cast(cast) => ColumnEstimate { min: None, max: None, ..of_expr(&cast.expr, input, schema) },
-        _ => ColumnEstimate::default(),
+        _ => under_keyless(expr).map_or_else(ColumnEstimate::default, |expr| of_expr(expr, input, schema)),
     }
 }
 

@@ -43,6 +43,8 @@ struct Dropped {
     key: usize,
     /// Its value, from the columns of the aggregation without it; `None`: nobody reads it.
     value: Option<Expr>,
+    /// The key that its value is read from, which has to stay.
+    read_from: Option<usize>,
     /// What to say of it, unless it is a key that nobody may have written.
     because: Option<String>,
     constraints: Because,
@@ -65,6 +67,9 @@ impl PruneRule for FewerGroupKeys {
         for key in (0..aggregate.group_expr.len()).rev() {
             if dropped.len() + 1 == aggregate.group_expr.len() {
                 break;
+            }
+            if dropped.iter().any(|gone| gone.read_from == Some(key)) {
+                continue;
             }
             let others: Vec<usize> = (0..aggregate.group_expr.len())
                 .filter(|other| *other != key && !dropped.iter().any(|gone| gone.key == *other))
@@ -104,7 +109,8 @@ fn droppable(aggregate: &Aggregate, key: usize, others: &[usize], facts: &Facts,
             other => other,
         };
         let because = format!("{} is {value} in every row", name_of(aggregate, key));
-        return Some(Dropped { key, value: read.then_some(value), because: Some(because), constraints: vec![] });
+        let value = read.then_some(value);
+        return Some(Dropped { key, value, read_from: None, because: Some(because), constraints: vec![] });
     }
 
     let kept = others.iter().filter_map(|other| position(&aggregate.group_expr[*other], input)).collect::<ColumnSet>();
@@ -120,7 +126,8 @@ fn droppable(aggregate: &Aggregate, key: usize, others: &[usize], facts: &Facts,
         if let Some(twin) = twin {
             let because = format!("{} equals {}", name_of(aggregate, key), name_of(aggregate, *twin));
             let value = read.then(|| column_at(&aggregate.schema, *twin));
-            return Some(Dropped { key, value, because: Some(because), constraints: vec![] });
+            let read_from = read.then_some(*twin);
+            return Some(Dropped { key, value, read_from, because: Some(because), constraints: vec![] });
         }
     }
     if read {
@@ -133,7 +140,7 @@ fn droppable(aggregate: &Aggregate, key: usize, others: &[usize], facts: &Facts,
     let by = names(&shortest_determinant(facts, &kept, &reads), input);
     let because = format!("{} is the same wherever {by} is, and is not read", name_of(aggregate, key));
     let because = (!is_added_anyway(aggregate, key, others)).then_some(because);
-    Some(Dropped { key, value: None, because, constraints })
+    Some(Dropped { key, value: None, read_from: None, because, constraints })
 }
 
 /// Whether DataFusion's front end adds the key to the others by itself.
@@ -294,8 +301,15 @@ mod tests {
         let sql =
             "SELECT o.referrer_id, c.id, count(*) FROM orders o LEFT JOIN customer c ON o.referrer_id = c.id AND c.vip
              GROUP BY o.referrer_id, c.id";
-        stays(&lab, RULE, sql);
         assert_eq!(keys(&lab, sql), "Aggregate: groupBy=[[o.referrer_id, c.id]]");
+    }
+
+    #[test]
+    fn a_key_that_another_is_read_from_stays() {
+        let lab = lab();
+        let sql = "SELECT x.c FROM (SELECT DISTINCT age AS a, age AS b, age AS c, id AS d FROM customer) x
+                   JOIN region r ON r.id = x.d";
+        fires(&lab, RULE, sql);
     }
 
     #[test]

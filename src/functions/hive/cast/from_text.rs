@@ -56,23 +56,43 @@ fn converted<T: ArrowPrimitiveType>(texts: &StringViewArray, convert: impl Fn(&s
 
 fn whole<T: ArrowPrimitiveType>(texts: &StringViewArray) -> ArrayRef
 where
+    T::Native: FromStr + TryFrom<u64>,
+{
+    let numbers = texts.iter().map(|text| {
+        let text = text?;
+        match digits(text.as_bytes()) {
+            Some(number) => T::Native::try_from(number).ok(),
+            None => whole_number::<T>(text.trim()),
+        }
+    });
+    Arc::new(numbers.collect::<PrimitiveArray<T>>())
+}
+
+/// The number that is written with digits and nothing else, which most are.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+}
+
+fn whole_number<T: ArrowPrimitiveType>(text: &str) -> Option<T::Native>
+where
     T::Native: FromStr,
 {
-    converted::<T>(texts, |text| {
-        let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
-        match text.split_once('.') {
-            None => text.parse().ok(),
-            Some((whole, fraction)) => {
-                let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-                let is_number = digits(fraction) && (!fraction.is_empty() || !whole.is_empty());
-                match whole {
-                    _ if !is_number => None,
-                    "" | "-" => "0".parse().ok().filter(|_| !fraction.is_empty()),
-                    whole => whole.parse().ok(),
-                }
+    let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
+    match text.split_once('.') {
+        None => text.parse().ok(),
+        Some((whole, fraction)) => {
+            let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number = digits(fraction) && (!fraction.is_empty() || !whole.is_empty());
+            match whole {
+                _ if !is_number => None,
+                "" | "-" => "0".parse().ok().filter(|_| !fraction.is_empty()),
+                whole => whole.parse().ok(),
             }
         }
-    })
+    }
 }
 
 fn double(text: &str) -> Option<f64> {
@@ -115,6 +135,16 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// `2024-1-5`, with or without a time behind it, which does not count; `2024-1` and `2024` are the first days.
 fn date(text: &str) -> Option<NaiveDate> {
+    // As most are written.
+    if let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes()
+        && let (Some(year), Some(month), Some(day)) = (digits(&[y1, y2, y3, y4]), digits(&[m1, m2]), digits(&[d1, d2]))
+    {
+        return NaiveDate::from_ymd_opt(
+            i32::try_from(year).ok()?,
+            u32::try_from(month).ok()?,
+            u32::try_from(day).ok()?,
+        );
+    }
     let date = text.split([' ', 'T']).next().unwrap_or_default();
     let mut parts = date.split('-');
     let year = parts.next().filter(|year| (4..=5).contains(&year.len()))?;

@@ -88,6 +88,7 @@ fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
     let values = call.texts(0)?;
     let lengths = call.integers(1)?;
     let fillings = call.optional_texts(2)?;
+    let mut filler = Filler::default();
     texts(call.rows, |row, text| {
         let filling = fillings.as_ref().map_or(Some(" "), |fillings| fillings.get(row));
         let (Some(value), Some(length), Some(filling)) = (values.get(row), lengths.get(row), filling) else {
@@ -107,7 +108,7 @@ fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
         if !is_left {
             text.push_str(value);
         }
-        fill(text, filling, length - own);
+        filler.fill(text, filling, length - own);
         if is_left {
             text.push_str(value);
         }
@@ -115,12 +116,32 @@ fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
     })
 }
 
-/// Adds so many characters of a text that is repeated.
-fn fill(text: &mut String, filling: &str, count: usize) {
-    let is_ascii = filling.is_ascii();
-    let length = characters(filling, is_ascii);
-    for _ in 0..count / length {
-        text.push_str(filling);
+/// What texts are filled with, kept from one row to the next.
+#[derive(Default)]
+struct Filler {
+    filling: String,
+    /// The filling many times, if it is ASCII.
+    run: String,
+}
+
+impl Filler {
+    /// Adds so many characters of a text that is repeated.
+    fn fill(&mut self, text: &mut String, filling: &str, count: usize) {
+        /// Longer runs are not kept.
+        const MOST: usize = 4096;
+        if self.filling != filling {
+            filling.clone_into(&mut self.filling);
+            self.run = if filling.is_ascii() { filling.repeat(MOST / filling.len() + 1) } else { String::new() };
+        }
+        if let Some(run) = self.run.get(..count).filter(|_| count <= MOST) {
+            text.push_str(run);
+            return;
+        }
+        let is_ascii = filling.is_ascii();
+        let length = characters(filling, is_ascii);
+        for _ in 0..count / length {
+            text.push_str(filling);
+        }
+        text.push_str(&filling[..offset_of(filling, count % length, is_ascii)]);
     }
-    text.push_str(&filling[..offset_of(filling, count % length, is_ascii)]);
 }

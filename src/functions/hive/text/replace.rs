@@ -133,16 +133,24 @@ impl Table {
 fn translate(call: &Call) -> Result<ArrayRef> {
     let values = call.texts(0)?;
     let (sources, targets) = (call.texts(1)?, call.texts(2)?);
+    let constant = match (sources.constant(), targets.constant()) {
+        (Some(Some(from)), Some(Some(to))) => Some(Table::new(from, to)),
+        _ => None,
+    };
     let mut last: Option<(&str, &str, Table)> = None;
     let mut bytes = Vec::new();
     texts(call.rows, |row, text| {
-        let (Some(value), Some(from), Some(to)) = (values.get(row), sources.get(row), targets.get(row)) else {
-            return Ok(false);
+        let Some(value) = values.get(row) else { return Ok(false) };
+        let table = match &constant {
+            Some(table) => table,
+            None => {
+                let (Some(from), Some(to)) = (sources.get(row), targets.get(row)) else { return Ok(false) };
+                if !last.as_ref().is_some_and(|last| last.0 == from && last.1 == to) {
+                    last = None;
+                }
+                &last.get_or_insert_with(|| (from, to, Table::new(from, to))).2
+            }
         };
-        if !last.as_ref().is_some_and(|last| last.0 == from && last.1 == to) {
-            last = Some((from, to, Table::new(from, to)));
-        }
-        let Some((_, _, table)) = &last else { return Ok(false) };
         match &table.bytes {
             Some(table) if value.is_ascii() => {
                 bytes.resize(value.len(), 0);

@@ -1,0 +1,165 @@
+//! Filters are not pushed through columns that share their name with another.
+//!
+//! DataFusion pushes the filters of a physical plan, and those that joins and TOP-K make while they run, down to the files. Through
+//! most operators it looks a column up by its name, and takes the first of several: of the two columns `id` of a join the left
+//! one, whichever was meant. Rows would be missing then:
+//!
+//! ```sql
+//! SELECT … FROM t AS a LEFT JOIN t AS b ON a.id = b.parent WHERE b.id IS NULL    -- a.id IS NULL was pushed to a
+//! ```
+//!
+//! [`UnambiguousFilterPushdown`] runs DataFusion's rule on a plan in which every operator with such columns stands below a
+//! [`Guard`] that lets no filter on one of them through, and takes the guards out again.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Formatter};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::internal_err;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+/// DataFusion's physical rules, with those that push filters made safe.
+pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let pushes_filters = |rule: &dyn PhysicalOptimizerRule| rule.name().starts_with("FilterPushdown");
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    rules
+        .map(|rule| match pushes_filters(rule.as_ref()) {
+            true => Arc::new(UnambiguousFilterPushdown { rule }) as _,
+            false => rule,
+        })
+        .collect()
+}
+
+#[derive(Debug)]
+struct UnambiguousFilterPushdown {
+    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+}
+
+impl PhysicalOptimizerRule for UnambiguousFilterPushdown {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        unguarded(self.rule.optimize(guarded(plan)?, config)?)
+    }
+
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.rule.schema_check()
+    }
+}
+
+/// The positions of the columns whose name no other column has.
+fn unambiguous(schema: &Schema) -> HashSet<usize> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for field in schema.fields() {
+        *count.entry(field.name()).or_default() += 1;
+    }
+    let is_one = |name: &str| count.get(name).is_none_or(|count| *count == 1);
+    schema.fields().iter().enumerate().filter(|(_, field)| is_one(field.name())).map(|(at, _)| at).collect()
+}
+
+fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = with_each_child(plan, guarded)?;
+    let columns = plan.schema().fields().len();
+    let unambiguous = unambiguous(&plan.schema());
+    Ok(if unambiguous.len() == columns { plan } else { Arc::new(Guard { plan, unambiguous }) })
+}
+
+fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    match plan.downcast_ref::<Guard>() {
+        Some(guard) => unguarded(Arc::clone(&guard.plan)),
+        None => with_each_child(plan, unguarded),
+    }
+}
+
+/// A guard has the properties of what it guards: the operators above need not look at theirs again, and keep the filters that they fill
+/// while they run.
+fn with_each_child(
+    plan: Arc<dyn ExecutionPlan>,
+    change: fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let before: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().cloned().collect();
+    let after = before.iter().cloned().map(change).collect::<Result<Vec<_>>>()?;
+    if before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
+        return Ok(plan);
+    }
+    plan.replace_children(after, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
+}
+
+/// Stands above an operator while filters are pushed, and lets those on ambiguous columns not through.
+#[derive(Debug)]
+struct Guard {
+    plan: Arc<dyn ExecutionPlan>,
+    unambiguous: HashSet<usize>,
+}
+
+impl DisplayAs for Guard {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut Formatter) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+impl ExecutionPlan for Guard {
+    fn name(&self) -> &'static str {
+        "Guard"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.plan.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.plan]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
+            Ok([plan]) => {
+                let unambiguous = unambiguous(&plan.schema());
+                Ok(Arc::new(Guard { plan, unambiguous }))
+            }
+            Err(children) => internal_err!("a guard of {} operators", children.len()),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.plan.execute(partition, context)
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        _phase: FilterPushdownPhase,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        let below =
+            ChildFilterDescription::from_child_with_allowed_indices(&filters, self.unambiguous.clone(), &self.plan)?;
+        Ok(FilterDescription::new().with_child(below))
+    }
+}
