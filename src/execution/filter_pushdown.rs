@@ -83,12 +83,12 @@ fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     }
 }
 
+/// Makes a plan of another.
+type Change = fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
+
 /// A guard has the properties of what it guards: the operators above need not look at theirs again, and keep the filters that they fill
 /// while they run.
-fn with_each_child(
-    plan: Arc<dyn ExecutionPlan>,
-    change: fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
+fn with_each_child(plan: Arc<dyn ExecutionPlan>, change: Change) -> Result<Arc<dyn ExecutionPlan>> {
     let before: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().cloned().collect();
     let after = before.iter().cloned().map(change).collect::<Result<Vec<_>>>()?;
     if before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
