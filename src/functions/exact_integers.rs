@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, Datum};
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue, exec_err};
@@ -180,6 +180,13 @@ impl ScalarUDFImpl for Exact {
         }
     }
 
+    /// NULL where an operand is, as the operators: the plan around the call was made for those.
+    fn return_field_from_args(&self, args: datafusion::logical_expr::ReturnFieldArgs) -> Result<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(self.name, self.return_type(&types)?, nullable)))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [left, right] = args.args.as_slice() else { return exec_err!("{} takes two numbers", self.name) };
         let computed = match (left, right) {
@@ -210,7 +217,6 @@ fn out_of_range(error: ArrowError, data_type: &DataType) -> datafusion::error::D
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::{Array, Int32Array, Int64Array};
-    use datafusion::arrow::datatypes::Field;
     use datafusion::config::ConfigOptions;
 
     use super::*;
