@@ -1,5 +1,9 @@
 //! How do our functions compare with DataFusion's nearest relatives, on a million rows? See README.md.
 
+mod harness {
+    pub mod outcome;
+}
+
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,6 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use harness::outcome::exit_code;
 use ostrich::session::{Session, SessionOptions};
 use ostrich::sql::dialect::Dialect;
 
@@ -104,20 +109,8 @@ const PAIRS: &[Pair] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(&arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = tokio::runtime::Runtime::new();
+    exit_code(runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments))))
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

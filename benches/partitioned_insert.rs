@@ -2,6 +2,7 @@
 
 mod harness {
     pub mod ostrich;
+    pub mod outcome;
 }
 
 use std::os::unix::process::ExitStatusExt;
@@ -11,6 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use harness::ostrich;
+use harness::outcome::exit_code;
 
 #[derive(Parser)]
 struct Arguments {
@@ -39,13 +41,7 @@ const ROWS: &str =
     "SELECT s.*, d_year * 100 + d_moy AS month FROM store_sales s LEFT JOIN date_dim ON ss_sold_date_sk = d_date_sk";
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 /// Of one run.

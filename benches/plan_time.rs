@@ -1,5 +1,9 @@
 //! How long does planning take with our rules, next to stock DataFusion's, over the TPC-DS queries? See README.md.
 
+mod harness {
+    pub mod outcome;
+}
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use harness::outcome::exit_code;
 use ostrich::session::{Outcome, Session, SessionOptions};
 use ostrich::sql::source::Source;
 use ostrich::sql::splitter::PieceKind;
@@ -32,18 +37,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Planning without a stack of our own goes deep.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(&arguments)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments))))
 }
 
 /// Milliseconds for one query, the best of its runs.

@@ -2,6 +2,7 @@
 
 mod harness {
     pub mod ostrich;
+    pub mod outcome;
     pub mod stats;
 }
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use clap::Parser;
 use harness::ostrich;
+use harness::outcome::exit_code;
 use harness::stats::Stats;
 use parquet::arrow::ArrowWriter;
 
@@ -41,13 +43,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

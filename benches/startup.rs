@@ -2,6 +2,7 @@
 
 mod harness {
     pub mod ostrich;
+    pub mod outcome;
 }
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use harness::ostrich;
+use harness::outcome::exit_code;
 
 #[derive(Parser)]
 struct Arguments {
@@ -28,13 +30,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {

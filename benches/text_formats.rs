@@ -1,5 +1,9 @@
 //! How do the readers of Hive's text formats compare with DataFusion's CSV and JSON readers? See README.md.
 
+mod harness {
+    pub mod outcome;
+}
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use datafusion::prelude::SessionContext;
+use harness::outcome::exit_code;
 use ostrich::session::{Session, SessionOptions};
 use ostrich::sql::dialect::Dialect;
 
@@ -45,17 +50,8 @@ const COLUMNS: [(&str, &str); 16] = [
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(run(&arguments)),
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = tokio::runtime::Runtime::new();
+    exit_code(runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&arguments))))
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

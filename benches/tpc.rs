@@ -4,6 +4,7 @@ mod harness {
     pub mod checksum;
     pub mod engine;
     pub mod ostrich;
+    pub mod outcome;
     pub mod process;
     pub mod report;
     pub mod stats;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use harness::engine::{Engine, Ostrich, Outcome, Python, Setup};
+use harness::outcome::exit_code;
 use harness::report::{self, QueryResult};
 
 #[derive(Parser)]
@@ -72,13 +74,7 @@ enum EngineName {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {

@@ -44,26 +44,31 @@ struct QueryPlanner {
 impl PlanQuery for QueryPlanner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(state) = session.as_any().downcast_ref::<SessionState>().filter(|_| self.orients) else {
-            return self.shared(plan, session).await;
+            return self.exact(plan, session).await;
         };
         // Where the user has forbidden it, sides stay.
         let may_swap = state.config_options().optimizer.join_reordering;
         match if may_swap { oriented(plan)? } else { None } {
-            None => self.shared(plan, session).await,
+            None => self.exact(plan, session).await,
             Some(oriented) => {
                 let mut state = state.clone();
                 state.config_mut().options_mut().optimizer.join_reordering = false;
-                self.shared(&oriented, &state).await
+                self.exact(&oriented, &state).await
             }
         }
     }
 }
 
 impl QueryPlanner {
-    async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+    /// Where the statement's dialect says so, with integers that do not wrap.
+    async fn exact(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let wraps = session.config().get_extension::<Dialect>().is_some_and(|dialect| *dialect == Dialect::Hive);
         let exact = if wraps { None } else { exact_integers::in_plan(plan)? };
-        let plan = exact.as_ref().unwrap_or(plan);
+        self.shared(exact.as_ref().unwrap_or(plan), session).await
+    }
+
+    /// With repeated subplans computed once.
+    async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         match if self.shares { share(plan)? } else { None } {
             None => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
             Some(SharedPlan { plan, subplans }) => {

@@ -18,8 +18,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    AggregateUDF, BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, WindowFunctionDefinition,
+    AggregateUDF, BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, WindowFunctionDefinition,
 };
 
 use super::exact_sum;
@@ -181,7 +181,7 @@ impl ScalarUDFImpl for Exact {
     }
 
     /// NULL where an operand is, as the operators: the plan around the call was made for those.
-    fn return_field_from_args(&self, args: datafusion::logical_expr::ReturnFieldArgs) -> Result<FieldRef> {
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
         Ok(Arc::new(Field::new(self.name, self.return_type(&types)?, nullable)))
@@ -189,18 +189,20 @@ impl ScalarUDFImpl for Exact {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [left, right] = args.args.as_slice() else { return exec_err!("{} takes two numbers", self.name) };
+        let of_constants = matches!((left, right), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
         let computed = match (left, right) {
             (ColumnarValue::Array(left), ColumnarValue::Array(right)) => (self.kernel)(left, right),
             (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => (self.kernel)(left, &right.to_scalar()?),
             (ColumnarValue::Scalar(left), ColumnarValue::Array(right)) => (self.kernel)(&left.to_scalar()?, right),
             (ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)) => {
-                let value = (self.kernel)(&left.to_scalar()?, &right.to_scalar()?);
-                let value = value.map_err(|error| out_of_range(error, args.return_field.data_type()))?;
-                return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&value, 0)?));
+                (self.kernel)(&left.to_scalar()?, &right.to_scalar()?)
             }
         };
         let values = computed.map_err(|error| out_of_range(error, args.return_field.data_type()))?;
-        Ok(ColumnarValue::Array(values))
+        Ok(match of_constants {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
     }
 }
 
