@@ -6,6 +6,7 @@ mod filled_constants;
 mod finest_groups;
 mod lateral_unnest;
 mod named_branches;
+mod null_safe_joins;
 mod nullable_subqueries;
 mod one_row_subquery;
 mod opaque_grouping_keys;
@@ -83,6 +84,7 @@ pub fn rule_names() -> Vec<String> {
 fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != REPLACED);
+    null_safe_joins::guard(&mut rules);
     let place = rules.iter().position(|rule| rule.name() == PREDECESSOR).map_or(rules.len(), |index| index + 1);
     // Before filters and limits are pushed down: they would hide that a table is complete.
     rules.insert(place, Arc::new(Prune::new(disabled, Arc::clone(&trace))));
