@@ -81,7 +81,8 @@ fn from_finest(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let finest = Aggregate::try_new(Arc::clone(&aggregate.input), keys.clone(), below)?;
     let finest = Arc::new(LogicalPlan::Aggregate(finest));
     match (estimated_rows(&finest), estimated_rows(&aggregate.input)) {
-        (Some(groups), Some(rows)) if groups <= WORTH_IT * rows => {}
+        // Of no rows at all there are no fewer groups.
+        (Some(groups), Some(rows)) if rows > 0.0 && groups <= WORTH_IT * rows => {}
         _ => return Ok(None),
     }
     let columns = finest.schema().columns();

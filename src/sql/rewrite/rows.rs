@@ -9,6 +9,11 @@ use sqlparser::tokenizer::Span;
 use super::Refusal;
 use super::ast::{bare, folded, joined};
 
+/// IN with a subquery, where more than one column is given.
+pub(super) fn not_one_column(span: Span) -> Refusal {
+    Refusal::new("IN (SELECT …) takes one column", span).help("use EXISTS (SELECT 1 FROM … WHERE x = a AND y = b)")
+}
+
 pub(super) fn compare_columns(expr: &mut Expr) -> Result<(), Refusal> {
     let compared = match expr {
         Expr::InList { expr: row, list, negated } => match (columns(row), list.iter().map(columns).collect()) {
@@ -16,8 +21,7 @@ pub(super) fn compare_columns(expr: &mut Expr) -> Result<(), Refusal> {
             _ => None,
         },
         Expr::InSubquery { expr: row, .. } if columns(row).is_some() => {
-            return Err(Refusal::new("IN (SELECT …) takes one column", row.span())
-                .help("use EXISTS (SELECT 1 FROM … WHERE x = a AND y = b)"));
+            return Err(not_one_column(row.span()));
         }
         Expr::Between { expr: row, negated, low, high } => match (columns(row), columns(low), columns(high)) {
             (Some(row), Some(low), Some(high)) => {

@@ -12,6 +12,7 @@ use sqlparser::tokenizer::Span;
 use super::Refusal;
 use super::ast::{bare, call_of_all_rows, each_expr, folded, number};
 use super::function_names::built_in;
+use super::rows::not_one_column;
 use super::{in_as_value, quantified};
 
 pub(super) fn outside_of_filters(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<(), Refusal> {
@@ -57,6 +58,9 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
                     "compute it in a subquery in FROM, and use its column",
                 );
             }
+            if gives_several_columns(subquery) {
+                return Err(not_one_column(subquery.span()));
+            }
             *expr = negated_if(*negated, in_as_value::by_counts(value, subquery));
             Ok(())
         }
@@ -71,6 +75,11 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a query is seen to give more than one column; what `*` stands for is not known here.
+fn gives_several_columns(query: &Query) -> bool {
+    matches!(query.body.as_ref(), SetExpr::Select(select) if select.projection.len() > 1)
 }
 
 /// Whether aggregates or windows are computed.
@@ -160,6 +169,7 @@ mod tests {
             "SELECT (▸a, b) IN (SELECT a, k FROM u) FROM t",
             "IN (SELECT …) with several columns is not supported in the SELECT list",
         );
+        refused("SELECT a IN (▸SELECT a, k FROM u) FROM t", "IN (SELECT …) takes one column");
         refused(
             "SELECT ▸max(a) + 1 IN (SELECT a FROM u) FROM t",
             "IN (SELECT …) of an aggregate or a window is not supported in the SELECT list",
