@@ -6,6 +6,7 @@ pub mod memory;
 mod physical;
 pub(crate) mod planning;
 pub mod progress;
+mod requirements;
 mod shared;
 
 use std::fmt::Debug;

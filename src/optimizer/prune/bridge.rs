@@ -101,13 +101,10 @@ impl Shape<'_> {
         }
         let inner = inner_join(self.child, self.parent, between)?;
         let candidate = Candidate::new(&inner, Side::Right, context.facts);
-        let width = child.fields().len();
-        let mut read: ColumnSet = ColumnSet::new();
-        for column in needed_of(needs, &self.upper.schema, parent) {
-            read.insert(width + column);
-        }
+        // Of both sides: the table to step over may turn out to stand below the child.
+        let mut read: ColumnSet = needed_of(needs, &self.upper.schema, &inner.schema).into_iter().collect();
         for term in &outside {
-            read.extend(columns_read(term, parent).into_iter().map(|column| width + column));
+            read.extend(columns_read(term, &inner.schema));
         }
         let inner_needs = Needs { columns: read, ..needs.clone() };
         let side = match inner_parent_goes(&candidate, &inner_needs) {
@@ -169,7 +166,7 @@ fn inner_join(left: &Arc<LogicalPlan>, right: &Arc<LogicalPlan>, terms: Vec<Expr
     )
 }
 
-/// The columns of `side` that are needed of a join above it.
+/// The columns of `side` that are needed of a join above it, by their place in `side`.
 fn needed_of(needs: &Needs, join: &DFSchema, side: &DFSchema) -> Vec<usize> {
     (0..side.fields().len())
         .filter(|position| {
@@ -224,6 +221,9 @@ mod tests {
             "SELECT l.c, o.id FROM loose l JOIN customer c ON l.a = c.id AND c.vip JOIN orders o ON o.customer_id = c.id",
             "SELECT l.c, o.id FROM loose l LEFT JOIN customer c ON l.a = c.id LEFT JOIN orders o ON o.customer_id = c.id",
             "SELECT l.c, o.id FROM loose l JOIN customer c ON l.c = c.name JOIN orders o ON o.customer_id = c.id",
+            // looking below orders for a bridge finds customer on the other side, where more of it is read
+            "SELECT l.c, m.c, c.name FROM (loose l JOIN orders o ON l.a = o.id) JOIN (loose m JOIN customer c ON m.a = c.id) \
+             ON o.customer_id = c.id",
         ] {
             stays(&lab, RULE, sql);
         }
