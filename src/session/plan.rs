@@ -149,6 +149,7 @@ pub(super) async fn plan_ast(
     let references = state.resolve_table_references(&statement).map_err(|error| in_statement(&error, source))?;
     let columns = tables.open_all(&references, &statement, source).await?;
     rewrite::fold_column_case(&mut statement, &columns);
+    write_out_joins(&mut statement, tables, source).await?;
     match tables.dialect() {
         Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
         Dialect::Hive => super::patterns::check(&statement, source)?,
@@ -171,6 +172,27 @@ pub(super) async fn plan_ast(
     let names = names.of_result(plan.schema().as_arrow());
     let plan = tables.with_foreign_keys(plan).await?;
     Ok(Planned { plan, state, names })
+}
+
+/// Writes out the joins by name for which the columns of their tables have to be known.
+async fn write_out_joins(
+    statement: &mut PlannedStatement,
+    tables: &StatementTables,
+    source: &Arc<Source>,
+) -> Result<()> {
+    while let Some(queries) = rewrite::next_question(statement) {
+        let mut columns: Vec<rewrite::ColumnsOf> = Vec::new();
+        for query in queries {
+            let state = tables.state();
+            let query = PlannedStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+            // One that fails will fail in the statement, too, which says where.
+            let plan = planning::aside(async move { state.statement_to_plan(query).await }).await.ok();
+            let names = |plan: LogicalPlan| plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+            columns.push(plan.map(names));
+        }
+        rewrite::answer(statement, columns, source)?;
+    }
+    Ok(())
 }
 
 /// DataFusion makes no join of a subquery that reads the outer query from within a subquery in its FROM, where IN as a value has the given

@@ -55,6 +55,7 @@ pub(crate) use column_case::{ColumnSpellings, fold_column_case};
 pub(crate) use column_names::{remember_names, tell_all_apart};
 pub(crate) use quantified::ROWS as SUBQUERY_ROWS;
 pub(crate) use session_values::fill_in_session_values;
+pub(crate) use using::{ColumnsOf, answer, next_question};
 pub(crate) use where_aliases::resolve_where_aliases;
 
 use super::dialect::Dialect;
@@ -102,6 +103,17 @@ impl Refusal {
         self.help = Some(line.into());
         self
     }
+
+    fn in_source(self, source: &Arc<Source>) -> Error {
+        let mut error = Error::statement(self.message);
+        if self.span != Span::empty() {
+            error = error.at(source, self.span);
+        }
+        match self.help {
+            Some(line) => error.help(line),
+            None => error,
+        }
+    }
 }
 
 impl Rewriter<'_> {
@@ -112,16 +124,11 @@ impl Rewriter<'_> {
     }
 
     fn outcome(&self, result: std::result::Result<(), Refusal>) -> ControlFlow<Error> {
-        let Err(refusal) = result else { return ControlFlow::Continue(()) };
-        let span = if refusal.span == Span::empty() { self.near } else { refusal.span };
-        let mut error = Error::statement(refusal.message);
-        if span != Span::empty() {
-            error = error.at(self.source, span);
+        let Err(mut refusal) = result else { return ControlFlow::Continue(()) };
+        if refusal.span == Span::empty() {
+            refusal.span = self.near;
         }
-        ControlFlow::Break(match refusal.help {
-            Some(line) => error.help(line),
-            None => error,
-        })
+        ControlFlow::Break(refusal.in_source(self.source))
     }
 
     fn query(&mut self, query: &mut Query) -> std::result::Result<(), Refusal> {
@@ -149,7 +156,7 @@ impl Rewriter<'_> {
         joins::in_select(select)?;
         windows::inline(select, order_by.as_deref_mut())?;
         windows::refuse_misplaced(select)?;
-        using::to_conditions(select, order_by.as_deref_mut())?;
+        using::to_conditions(select, order_by.as_deref_mut());
         wildcards::fold_names(select);
         subqueries::outside_of_filters(select, order_by)?;
         grouping::to_datafusion(select)
