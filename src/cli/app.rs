@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ColorChoice, CommandFactory};
+use futures::future::LocalBoxFuture;
 use tokio::runtime::Handle;
 
 use super::args::{Arguments, Command, CommonArguments, ConstraintsCommand, Script};
@@ -21,15 +22,19 @@ use crate::session::{Session, SessionOptions};
 use crate::sql::source::Source;
 
 /// Runs the command and returns its exit code. Queries run on `workers`.
-pub async fn run(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> u8 {
-    let color = colors(arguments.common.color, std::io::stderr().is_terminal());
-    match dispatch(arguments, scripts, workers).await {
-        Ok(ended) => ended.exit_code(),
-        Err(error) => {
-            eprintln!("{}", errors::render(&error, color).trim_end());
-            error.kind().exit_code()
+///
+/// Boxed, so that it is compiled with the library: the code of an `async fn` is made where it is awaited.
+pub fn run(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> LocalBoxFuture<'static, u8> {
+    Box::pin(async move {
+        let color = colors(arguments.common.color, std::io::stderr().is_terminal());
+        match dispatch(arguments, scripts, workers).await {
+            Ok(ended) => ended.exit_code(),
+            Err(error) => {
+                eprintln!("{}", errors::render(&error, color).trim_end());
+                error.kind().exit_code()
+            }
         }
-    }
+    })
 }
 
 async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -> Result<Ended> {

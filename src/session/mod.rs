@@ -36,6 +36,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
@@ -292,40 +293,43 @@ impl Session {
         self.trace.clear();
     }
 
-    async fn run(&self, parsed: &ParsedStatement, color: bool) -> Result<Outcome> {
-        let done = Outcome::Done { rows: None };
-        match &parsed.statement {
-            Statement::Query(_) | Statement::Explain(_) => self.run_planned(parsed).await,
-            Statement::Insert(ast) => match ast.as_ref() {
-                sqlparser::ast::Statement::Insert(insert) => self.insert(insert, parsed, None).await,
-                _ => self.run_planned(parsed).await,
-            },
-            Statement::Tune(tune) => self.explain_tune(tune, parsed, color).await.map(Outcome::Rows),
-            Statement::Copy(copy) => self.copy(copy, parsed).await.map(|rows| Outcome::Done { rows }),
-            Statement::CreateDatabase(create) => self.create_database(create).await.map(|()| done),
-            Statement::DropDatabase(drop) => self.drop_database(drop).await.map(|()| done),
-            Statement::Use(name) => self.use_database(name, parsed).await.map(|()| done),
-            Statement::CreateTable(create) => self.create_table(create, parsed).await,
-            Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
-            Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
-            Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
-            Statement::ChangeRows(change) => self.change_rows(change, parsed).await,
-            Statement::Analyze(analyze) => self.analyze(analyze, parsed).await.map(|()| done),
-            Statement::Repair(repair) => self.repair(&repair.table).await.map(|()| done),
-            Statement::Truncate(truncate) => self.truncate(truncate, parsed).await.map(|()| done),
-            Statement::Load(load) => self.load(load, parsed).await.map(|()| done),
-            Statement::Inserts(inserts) => self.inserts(inserts, parsed).await,
-            Statement::InsertDirectory(insert) => {
-                self.insert_directory(insert, parsed).await.map(|rows| Outcome::Done { rows })
+    /// Boxed, so that it is compiled once, with the library: the code of an `async fn` is made where it is awaited.
+    fn run<'a>(&'a self, parsed: &'a ParsedStatement, color: bool) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            let done = Outcome::Done { rows: None };
+            match &parsed.statement {
+                Statement::Query(_) | Statement::Explain(_) => self.run_planned(parsed).await,
+                Statement::Insert(ast) => match ast.as_ref() {
+                    sqlparser::ast::Statement::Insert(insert) => self.insert(insert, parsed, None).await,
+                    _ => self.run_planned(parsed).await,
+                },
+                Statement::Tune(tune) => self.explain_tune(tune, parsed, color).await.map(Outcome::Rows),
+                Statement::Copy(copy) => self.copy(copy, parsed).await.map(|rows| Outcome::Done { rows }),
+                Statement::CreateDatabase(create) => self.create_database(create).await.map(|()| done),
+                Statement::DropDatabase(drop) => self.drop_database(drop).await.map(|()| done),
+                Statement::Use(name) => self.use_database(name, parsed).await.map(|()| done),
+                Statement::CreateTable(create) => self.create_table(create, parsed).await,
+                Statement::CreateView(create) => self.create_view(create, parsed).await.map(|()| done),
+                Statement::Drop(drop) => self.drop_relations(drop, parsed).await.map(|()| done),
+                Statement::AlterTable(alter) => self.alter_table(alter, parsed).await.map(|()| done),
+                Statement::ChangeRows(change) => self.change_rows(change, parsed).await,
+                Statement::Analyze(analyze) => self.analyze(analyze, parsed).await.map(|()| done),
+                Statement::Repair(repair) => self.repair(&repair.table).await.map(|()| done),
+                Statement::Truncate(truncate) => self.truncate(truncate, parsed).await.map(|()| done),
+                Statement::Load(load) => self.load(load, parsed).await.map(|()| done),
+                Statement::Inserts(inserts) => self.inserts(inserts, parsed).await,
+                Statement::InsertDirectory(insert) => {
+                    self.insert_directory(insert, parsed).await.map(|rows| Outcome::Done { rows })
+                }
+                Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
+                Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),
+                Statement::Set(set) => match self.set(&set.name, &set.value).await {
+                    Ok(()) => Ok(done),
+                    Err(error) => Err(error.at(&parsed.source, set.name_span)),
+                },
+                Statement::Reset(name) => self.reset(name).await.map(|()| done),
             }
-            Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
-            Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),
-            Statement::Set(set) => match self.set(&set.name, &set.value).await {
-                Ok(()) => Ok(done),
-                Err(error) => Err(error.at(&parsed.source, set.name_span)),
-            },
-            Statement::Reset(name) => self.reset(name).await.map(|()| done),
-        }
+        })
     }
 
     /// Runs one or more statements and returns the rows of the last one.
