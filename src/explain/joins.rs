@@ -174,7 +174,7 @@ fn is_another(all: &Mentions, left: &BTreeSet<usize>, number: usize, tables: &BT
 fn is_on_files(missing: &MissingConstraint) -> bool {
     let has_no_database = |table: &TableName| table.database.is_empty();
     match missing {
-        MissingConstraint::Unique { table, .. } | MissingConstraint::NotNull { table, .. } => has_no_database(table),
+        MissingConstraint::Unique { table, .. } | MissingConstraint::Unchecked { table, .. } => has_no_database(table),
         MissingConstraint::ForeignKey { table, parent, .. } => has_no_database(table) || has_no_database(parent),
     }
 }

@@ -81,9 +81,21 @@ pub struct Kept {
 /// A constraint that would help.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MissingConstraint {
-    Unique { table: TableName, columns: Vec<String> },
-    ForeignKey { table: TableName, columns: Vec<String>, parent: TableName, parent_columns: Vec<String> },
-    NotNull { table: TableName, column: String },
+    Unique {
+        table: TableName,
+        columns: Vec<String>,
+    },
+    ForeignKey {
+        table: TableName,
+        columns: Vec<String>,
+        parent: TableName,
+        parent_columns: Vec<String>,
+    },
+    /// One that is declared, and has no evidence for the files of now.
+    Unchecked {
+        table: TableName,
+        name: String,
+    },
 }
 
 impl MissingConstraint {
@@ -103,8 +115,8 @@ impl MissingConstraint {
                 table(parent),
                 list(parent_columns)
             ),
-            MissingConstraint::NotNull { table: t, column } => {
-                format!("ALTER TABLE {} ADD NOT NULL ({}) VALIDATE", table(t), quote(column))
+            MissingConstraint::Unchecked { table: t, name } => {
+                format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table(t), quote(name))
             }
         }
     }

@@ -180,7 +180,7 @@ fn what_is_said_of_the_tables_in_a_cte_is_said_of_the_cte() {
 fn files_have_no_constraints() {
     let mut scene = Scene::new("SELECT 1 FROM a JOIN b ON true", &[]);
     let table = TableName::new("", "b.parquet");
-    scene.keeps(&[(&["b"], "b.k may repeat", &[MissingConstraint::NotNull { table, column: "k".to_string() }])]);
+    scene.keeps(&[(&["b"], "b.k may repeat", &[MissingConstraint::Unchecked { table, name: "k".to_string() }])]);
     assert_eq!(
         scene.lines(),
         ["b inner needed: b.k may repeat; constraints can be declared on tables of the catalog, not on files"]

@@ -15,12 +15,11 @@ use super::expressions::{
     plain_column, sql, touches,
 };
 use super::key_filters::{by_name, divide, remaining_filter, strip};
+use super::missing::{self, Missing};
 use super::plans::{has_exactly, list, names};
 use super::planted::broken;
-use crate::catalog::model::TableName;
 use crate::optimizer::facts::{
-    Because, ColumnSet, ConstraintRef, Facts, FactsCache, Instance, KnownConstraintKind, Origin, TableFacts,
-    foreign_key_match,
+    Because, ColumnSet, ConstraintRef, Facts, FactsCache, Instance, Origin, foreign_key_match,
 };
 use crate::optimizer::trace::MissingConstraint;
 
@@ -47,6 +46,13 @@ pub struct Obstacle {
 impl Obstacle {
     pub fn new(because: impl Into<String>) -> Self {
         Obstacle { because: because.into(), missing: vec![] }
+    }
+
+    fn would_help(&mut self, missing: Missing) {
+        if let Some(why) = missing.unused {
+            self.because = format!("{}: {why}", self.because);
+        }
+        self.missing.push(missing.constraint);
     }
 }
 
@@ -227,10 +233,7 @@ impl<'a> Candidate<'a> {
             && !nulls_equal
         {
             let instance = &self.gone_facts.instances[instance];
-            obstacle.missing.push(missing_key(instance, &positions));
-            if let Some(why) = unused_key(&instance.table, &positions) {
-                obstacle.because = format!("{}: {why}", obstacle.because);
-            }
+            obstacle.would_help(missing::key(instance, &positions));
         }
         Err(obstacle)
     }
@@ -332,21 +335,11 @@ impl<'a> Candidate<'a> {
         if null_safe || !same_types || has_repeats(&child_columns) || has_repeats(parent_columns) {
             return obstacle;
         }
-        let columns = column_names(child, &child_columns);
-        let parent_columns_named = column_names(parent, parent_columns);
-        if let Some(why) = unused_foreign_key(&child.table, &child_columns, &parent.table.name, &parent_columns_named) {
-            obstacle.because = format!("{}: {why}", obstacle.because);
-        }
         // A foreign key has to reference a key.
-        if key_of_exactly(&parent.table, parent_columns).is_none() {
-            obstacle.missing.push(missing_key(parent, parent_columns));
+        if !missing::has_key_of(&parent.table, parent_columns) {
+            obstacle.would_help(missing::key(parent, parent_columns));
         }
-        obstacle.missing.push(MissingConstraint::ForeignKey {
-            table: child.table.name.clone(),
-            columns,
-            parent: parent.table.name.clone(),
-            parent_columns: parent_columns_named,
-        });
+        obstacle.would_help(missing::foreign_key(child, &child_columns, parent, parent_columns));
         obstacle
     }
 
@@ -558,58 +551,6 @@ pub fn is_true(term: &Expr) -> bool {
 
 fn has_repeats(columns: &[usize]) -> bool {
     columns.iter().collect::<std::collections::BTreeSet<_>>().len() != columns.len()
-}
-
-fn key_of_exactly(table: &TableFacts, columns: &[usize]) -> Option<Arc<ConstraintRef>> {
-    let wanted: ColumnSet = columns.iter().copied().collect();
-    table.constraints.iter().find_map(|constraint| match &constraint.kind {
-        KnownConstraintKind::Unique { columns, .. } if columns.iter().copied().collect::<ColumnSet>() == wanted => {
-            Some(Arc::clone(&constraint.reference))
-        }
-        _ => None,
-    })
-}
-
-fn missing_key(instance: &Instance, columns: &[usize]) -> MissingConstraint {
-    let columns: ColumnSet = columns.iter().copied().collect();
-    let columns: Vec<usize> = columns.into_iter().collect();
-    MissingConstraint::Unique { table: instance.table.name.clone(), columns: column_names(instance, &columns) }
-}
-
-fn column_names(instance: &Instance, columns: &[usize]) -> Vec<String> {
-    let name = |column: &usize| instance.schema.fields().get(*column).map(|field| field.name().clone());
-    columns.iter().filter_map(name).collect()
-}
-
-/// A declared key within the columns that may not be used now, and why.
-fn unused_key(table: &TableFacts, columns: &[usize]) -> Option<String> {
-    table.unused.iter().find_map(|constraint| match &constraint.kind {
-        KnownConstraintKind::Unique { columns: key, .. } if key.iter().all(|column| columns.contains(column)) => {
-            Some(format!("{} of {} cannot be used, {}", constraint.name, table.name.name, constraint.why))
-        }
-        _ => None,
-    })
-}
-
-/// A declared foreign key over the columns that may not be used now, and why.
-fn unused_foreign_key(
-    table: &TableFacts,
-    child: &[usize],
-    parent: &TableName,
-    parent_columns: &[String],
-) -> Option<String> {
-    table.unused.iter().find_map(|constraint| match &constraint.kind {
-        KnownConstraintKind::ForeignKey { columns, parent: referenced, parent_columns: names }
-            if referenced == parent
-                && columns.len() == child.len()
-                && columns.iter().zip(names).all(|(column, name)| {
-                    child.iter().zip(parent_columns).any(|(other, parent)| other == column && parent == name)
-                }) =>
-        {
-            Some(format!("{} of {} cannot be used, {}", constraint.name, table.name.name, constraint.why))
-        }
-        _ => None,
-    })
 }
 
 /// What else than a filter may drop rows.

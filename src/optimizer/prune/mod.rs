@@ -28,6 +28,7 @@ mod inner_join_by_foreign_key;
 mod inner_to_semi;
 mod inputs;
 mod key_filters;
+mod missing;
 mod narrow;
 mod needs;
 mod null_rejection;

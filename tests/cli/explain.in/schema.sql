@@ -12,3 +12,5 @@ FROM orders o
     ON o.product_id = p.id;
 CREATE TABLE liar (id INT, CONSTRAINT liar_pk PRIMARY KEY (id) RELY);
 INSERT INTO liar VALUES (1), (1);
+CREATE TABLE region (id INT, name VARCHAR, CONSTRAINT region_pk PRIMARY KEY (id) NORELY);
+INSERT INTO region VALUES (1, 'north'), (2, 'south');
