@@ -13,7 +13,7 @@ use super::config::Settings;
 use super::meta::Meta;
 use super::output::file::OutputFile;
 use super::output::{Destination, Format, OutputOptions};
-use super::runner::{Ended, Expanded, RunOptions, Runner};
+use super::runner::{Ended, Expanded, RunOptions, Runner, write_all};
 use super::signals::Signals;
 use super::target::{Target, format_of_file};
 use super::{commands, errors, shell};
@@ -47,8 +47,9 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -
         Some(Command::Generate(generate)) => return commands::generate::run(generate, common).await,
         Some(Command::Init(init)) => return commands::init::run(init),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "ostrich", &mut std::io::stdout());
-            return Ok(Ended::Done);
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "ostrich", &mut script);
+            return write_all(&mut std::io::stdout(), &script);
         }
         Some(Command::Check(_) | Command::Constraints(_) | Command::Explain(_) | Command::Profile(_)) | None => {}
     }

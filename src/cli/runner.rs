@@ -443,12 +443,7 @@ impl Runner {
 
     /// Shows a text in the place of results.
     pub fn print(&self, text: &str) -> Result<Ended> {
-        let mut sink = self.sink()?;
-        match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
-            Ok(()) => Ok(Ended::Done),
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
-            Err(error) => Err(Error::storage(format!("cannot write the output: {error}"))),
-        }
+        write_all(self.sink()?.as_mut(), text.as_bytes())
     }
 
     /// How results look at the place where they go now.
@@ -511,8 +506,24 @@ impl Runner {
                 Ok(()) => ended,
                 Err(error) => self.failed(&error),
             },
-            _ => ended,
+            Ended::Failed(_) | Ended::Stopped(_) => {
+                if let Target::File(output) = &self.target
+                    && self.results > 0
+                {
+                    self.note(&format!("{} was not written: not all statements were run", output.path().display()));
+                }
+                ended
+            }
         }
+    }
+}
+
+/// Writes a text that is no result.
+pub(super) fn write_all(sink: &mut dyn Write, text: &[u8]) -> Result<Ended> {
+    match sink.write_all(text).and_then(|()| sink.flush()) {
+        Ok(()) => Ok(Ended::Done),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Ended::Unread),
+        Err(error) => Err(Error::storage(format!("cannot write the output: {error}"))),
     }
 }
 

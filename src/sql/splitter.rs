@@ -117,13 +117,41 @@ pub fn split_from(source: &Arc<Source>, dialect: Dialect, start: usize) -> Vec<P
         {
             last.kind = PieceKind::Pending;
         }
+        if let Some(at) = stretch.iter().position(|piece| line_command(piece).is_some())
+            && let Some(begin) = stretch.get(at).and_then(line_command)
+        {
+            let line = stretch[at].range.start..end_of_line(text, begin);
+            pieces.extend(stretch.drain(..at));
+            start = line.end;
+            pieces.push(command_piece(source, line, begin));
+            continue;
+        }
         pieces.extend(stretch);
         let Some(command) = command else { break };
-        let end = text[command..].find('\n').map_or(text.len(), |length| command + length + 1);
-        pieces.push(command_piece(source, command..end));
-        start = end;
+        start = end_of_line(text, command);
+        pieces.push(command_piece(source, command..start, command));
     }
     pieces
+}
+
+fn end_of_line(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
+}
+
+/// Where a command begins that is none of SQL's and goes to the end of its line: `.mode csv`, `!quit`, and the bare words `quit`, `exit` and `help`.
+/// No statement begins like that.
+fn line_command(piece: &Piece) -> Option<usize> {
+    let begin = match piece.kind {
+        PieceKind::Statement | PieceKind::LastStatement | PieceKind::Pending => piece.body.start,
+        // The body begins at the quote that is open.
+        PieceKind::Unfinished => piece.range.end - piece.full_text().trim_start().len(),
+        PieceKind::Blank | PieceKind::MetaCommand => return None,
+    };
+    let line = piece.source.text()[begin..piece.range.end].lines().next()?;
+    let word = line.trim_end().trim_end_matches(';').trim_end();
+    let is_named = |sign: char| line.strip_prefix(sign).is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    let is_word = ["quit", "exit", "help"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    (is_named('.') || is_named('!') || is_word).then_some(begin)
 }
 
 /// Whether what follows `text` begins a token, and is not part of a string, a quoted name or a comment that is open.
@@ -146,12 +174,13 @@ fn first_backslash_token(text: &str, dialect: Dialect) -> Option<usize> {
     TokenOffsets::new(text, &tokens).nth(index).map(|range| range.start)
 }
 
-fn command_piece(source: &Arc<Source>, line: Range<usize>) -> Piece {
-    let text = &source.text()[line.clone()];
+/// A command from `begin` to the end of its line.
+fn command_piece(source: &Arc<Source>, line: Range<usize>, begin: usize) -> Piece {
+    let text = &source.text()[begin..line.end];
     Piece {
         source: Arc::clone(source),
         kind: PieceKind::MetaCommand,
-        body: line.start..line.start + text.trim_end().len(),
+        body: begin..begin + text.trim_end().len(),
         range: line,
         unfinished: None,
     }
@@ -333,6 +362,24 @@ mod tests {
                 (PieceKind::Pending, "select '\\g', 2 -- \\g\n, 3".to_string()),
                 (PieceKind::MetaCommand, "\\g 'it''s".to_string()),
                 (PieceKind::Statement, "select 4".to_string()),
+            ]
+        );
+    }
+
+    #[test]
+    fn commands_of_other_shells_end_with_their_line() {
+        let text = "-- first\n.mode json\nselect .5, 1;!quit\nselect 2;\nQuit;\n.read it's\nselect 3;\nexit";
+        assert_eq!(
+            pieces(text),
+            vec![
+                (PieceKind::MetaCommand, ".mode json".to_string()),
+                (PieceKind::Statement, "select .5, 1".to_string()),
+                (PieceKind::MetaCommand, "!quit".to_string()),
+                (PieceKind::Statement, "select 2".to_string()),
+                (PieceKind::MetaCommand, "Quit;".to_string()),
+                (PieceKind::MetaCommand, ".read it's".to_string()),
+                (PieceKind::Statement, "select 3".to_string()),
+                (PieceKind::MetaCommand, "exit".to_string()),
             ]
         );
     }

@@ -38,9 +38,18 @@ fn check_file(file: &Path) -> Result<()> {
         Ok(metadata) if (1..SQLITE_HEADER_LENGTH).contains(&metadata.len()) => {
             Err(not_a_catalog(file, "it is not a SQLite file"))
         }
+        Ok(metadata) if metadata.len() == 0 && has_tables(file) => {
+            Err(not_a_catalog(file, "it is empty, but there are tables beside it"))
+        }
         Ok(metadata) if metadata.permissions().readonly() => Err(read_only(file)),
         Ok(_) => Ok(()),
     }
+}
+
+/// Whether the folder of a catalog has data of tables in it.
+fn has_tables(file: &Path) -> bool {
+    let warehouse = file.parent().map(|folder| folder.join(super::WAREHOUSE));
+    warehouse.and_then(|folder| std::fs::read_dir(folder).ok()).is_some_and(|mut entries| entries.next().is_some())
 }
 
 /// Looks at what SQLite finds in the file, without changing it.

@@ -75,9 +75,15 @@ fn is_json(runner: &Runner) -> Result<bool> {
     match runner.output_options().format {
         Format::Json | Format::Jsonl => Ok(true),
         Format::Table => Ok(false),
-        _ if !runner.options.format_chosen => Ok(false),
+        // A setting for results is none for reports.
+        _ if !runner.options.format_chosen || !is_on_command_line("--format") => Ok(false),
         _ => Err(Error::usage("an explanation is written as text or json").help("--format text or --format json")),
     }
+}
+
+fn is_on_command_line(option: &str) -> bool {
+    std::env::args()
+        .any(|argument| argument.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
 struct Explain<'a> {

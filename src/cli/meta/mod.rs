@@ -250,19 +250,14 @@ fn name_length(text: &str) -> usize {
     }
 }
 
-/// Whether a piece that does not begin with `\` is a command all the same. No SQL statement begins with `.` or `!`, and
-/// none is the one word `quit`.
+/// Whether a piece is a command though it ends as a statement does: `source file;`, `help;`. No SQL statement is that.
 pub(super) fn is_word_command(piece: &Piece) -> bool {
     if !matches!(piece.kind(), PieceKind::Statement | PieceKind::LastStatement | PieceKind::Unfinished) {
         return false;
     }
     // Of an unfinished piece, the text begins where the quote is open.
     let text = piece.full_text().trim_start();
-    if text.starts_with(['.', '!']) {
-        return true;
-    }
-    let length = name_length(text);
-    let (name, rest) = text.split_at_checked(length).unwrap_or((text, ""));
+    let (name, rest) = text.split_at_checked(name_length(text)).unwrap_or((text, ""));
     let is_bare = rest.trim().trim_end_matches(';').is_empty();
     match find(name) {
         // `source` takes the path of a file; the others stand alone.
@@ -351,7 +346,8 @@ mod tests {
 
     #[test]
     fn words_are_commands_only_alone() {
-        let is = |text: &str| pieces(text).first().is_some_and(is_word_command);
+        let is_command = |piece: &Piece| piece.kind() == PieceKind::MetaCommand || is_word_command(piece);
+        let is = |text: &str| pieces(text).first().is_some_and(is_command);
         assert!(is("quit"));
         assert!(is("EXIT ;"));
         assert!(is("source more.sql;"));
@@ -362,7 +358,6 @@ mod tests {
         assert!(!is("source"));
         assert!(!is("help me"));
         assert!(!is("select 1"));
-        assert!(!is("\\d"), "that one is known by its kind");
     }
 
     #[tokio::test]

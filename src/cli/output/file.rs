@@ -47,6 +47,11 @@ impl OutputFile {
         Ok(Box::new(file))
     }
 
+    /// As the user wrote it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What kind of thing the bytes go to.
     pub fn destination(&self) -> Destination {
         let file = self.file();
