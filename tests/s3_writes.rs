@@ -104,6 +104,9 @@ async fn overwriting_replaces_what_it_says_and_leaves_plain_files() {
     let expected = ["_ostrich", "dt=__HIVE_DEFAULT_PARTITION__", "dt=a", "dt=x%2Fy%3Az%25%3D é한"];
     assert_eq!(folders, expected.map(str::to_string).into());
     assert_eq!(rows(&session, "SHOW PARTITIONS p").await.unwrap(), expected[1..].join(","));
+    let refused = session.query("TRUNCATE TABLE p").await.unwrap_err().to_string();
+    assert!(refused.contains("p is an external table: its files are not Ostrich's own"), "{refused}");
+    run(&session, "ALTER TABLE p SET TBLPROPERTIES ('external.table.purge' = 'true')").await;
     run(&session, "ALTER TABLE p DROP PARTITION (dt = 'x/y:z%= é한')").await;
     assert_eq!(seen(&session).await, "4 ~,70 a");
     run(&session, "TRUNCATE TABLE p PARTITION (dt = NULL)").await;

@@ -10,7 +10,7 @@ use object_store::ObjectStoreExt as _;
 use sqlparser::ast::{Expr, ObjectName, Spanned};
 
 use super::partition_filter::PartitionFilter;
-use crate::catalog::model::{Partition, Table};
+use crate::catalog::model::{Partition, Table, TableKind};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::ddl::table::fields_of;
@@ -22,6 +22,19 @@ use crate::storage::commit::Incoming;
 use crate::storage::listing;
 use crate::storage::location::{Location, local_path};
 use crate::storage::partitions::{NULL_PARTITION, folder_name, key_and_value, values_in_folders};
+
+/// What makes the files of an external table Ostrich's own, as it does in Hive.
+const PURGE: &str = "external.table.purge";
+
+/// That files may be deleted without others in their place.
+fn require_own_files(table: &Table) -> Result<()> {
+    let purges = || table.properties.iter().any(|(key, value)| key == PURGE && value.eq_ignore_ascii_case("true"));
+    if table.kind == TableKind::Managed || purges() {
+        return Ok(());
+    }
+    Err(Error::statement(format!("{} is an external table: its files are not Ostrich's own", table.name))
+        .help(format!("ALTER TABLE … SET TBLPROPERTIES ('{PURGE}' = 'true') says that they may be deleted")))
+}
 
 impl Session {
     /// The names of a table's partitions, `dt=2024-01-01/country=KR`, of those that match the clause.
@@ -78,6 +91,7 @@ impl Session {
 
     pub(in crate::session) async fn truncate(&self, truncate: &Truncate, parsed: &ParsedStatement) -> Result<()> {
         let table = self.table_to_change(&truncate.table, &parsed.source).await?;
+        require_own_files(&table).map_err(|error| error.at(&parsed.source, truncate.table.span()))?;
         let wanted = partition_spec(&truncate.partition, &table, &parsed.source)?;
         require_values(&wanted)?;
         let replaces = match wanted.is_empty() {
@@ -150,6 +164,7 @@ impl Session {
         source: &Arc<Source>,
     ) -> Result<()> {
         require_partitions(table)?;
+        require_own_files(table)?;
         let location = self.folder_to_write(table).await?;
         let there = self.partition_folders(table, &location).await?;
         for partition in partitions {

@@ -5,16 +5,18 @@
 //!
 //! DEFAULT is refused: the planner would take it for a column.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, Insert, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values, VisitorMut};
 
 use super::Refusal;
-use super::ast::{is_only_body, is_word, no_rows, select_of};
+use super::ast::{folded, is_only_body, is_word, no_rows, select_of};
 use crate::sql::visit::visit_mut;
 
 pub(super) fn to_datafusion(insert: &mut Insert) -> Result<(), Refusal> {
     let span = insert.insert_token.0.span;
+    refuse_twice(insert)?;
     let Some(source) = &mut insert.source else {
         return Err(Refusal::new("INSERT needs VALUES or a query", span)
             .help("columns that are left out become NULL: INSERT INTO t (a) VALUES (1)"));
@@ -26,6 +28,16 @@ pub(super) fn to_datafusion(insert: &mut Insert) -> Result<(), Refusal> {
     let mut nested = NestedValues { skip: is_whole };
     let _ = visit_mut(source, &mut nested);
     Ok(())
+}
+
+/// The value of one of the two would be lost.
+fn refuse_twice(insert: &Insert) -> Result<(), Refusal> {
+    let named = insert.columns.iter().filter_map(|name| name.0.last()?.as_ident()).chain(&insert.after_columns);
+    let mut seen = HashSet::new();
+    match named.into_iter().find(|name| !seen.insert(folded(name))) {
+        Some(twice) => Err(Refusal::new(format!("INSERT names column {twice} twice"), twice.span)),
+        None => Ok(()),
+    }
 }
 
 fn refuse_default(values: &Values) -> Result<(), Refusal> {
@@ -127,6 +139,12 @@ mod tests {
     fn values_that_are_the_whole_source_and_queries_are_left_alone() {
         unchanged("INSERT INTO w (a, b) VALUES (1.5, 'a'), (2.5, 'b')");
         unchanged("SELECT * FROM (VALUES (1.5), (2)) AS v (x)");
+    }
+
+    #[test]
+    fn a_column_takes_one_value() {
+        refused("INSERT INTO w (a, b, ▸A) VALUES (1, 2, 3)", "INSERT names column A twice");
+        unchanged("INSERT INTO w (a, \"A\") VALUES (1, 2)");
     }
 
     #[test]
