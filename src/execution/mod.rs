@@ -3,6 +3,7 @@
 mod filter_pushdown;
 mod local;
 pub mod memory;
+mod offsets;
 mod physical;
 pub(crate) mod planning;
 pub mod progress;

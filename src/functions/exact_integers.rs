@@ -75,36 +75,44 @@ pub(crate) fn in_plan(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     let changed = plan.clone().transform_up_with_subqueries(|plan| {
         let schema = schema_below(&plan)?;
         let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
+        let named = |expr: Expr| {
             let name = names.save(&expr);
-            let changed = expr.transform_up(|expr| match expr {
-                Expr::BinaryExpr(operation) => match function(operation.op) {
-                    Some(function) => in_exact(operation, function, &schema),
-                    None => Ok(Transformed::no(Expr::BinaryExpr(operation))),
-                },
-                Expr::AggregateFunction(mut call) => {
-                    let exact = exact_sum_of(&call.func, &call.params.args, &schema)?;
-                    let changed = exact.is_some();
-                    call.func = exact.unwrap_or(call.func);
-                    Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
-                }
-                Expr::WindowFunction(mut call) => {
-                    let WindowFunctionDefinition::AggregateUDF(function) = &call.fun else {
-                        return Ok(Transformed::no(Expr::WindowFunction(call)));
-                    };
-                    let exact = exact_sum_of(function, &call.params.args, &schema)?;
-                    let changed = exact.is_some();
-                    if let Some(exact) = exact {
-                        call.fun = WindowFunctionDefinition::AggregateUDF(exact);
-                    }
-                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
-                }
-                _ => Ok(Transformed::no(expr)),
-            })?;
-            Ok(changed.update_data(|expr| name.restore(expr)))
+            Ok(in_expr(expr, &schema)?.update_data(|expr| name.restore(expr)))
+        };
+        plan.map_expressions(|expr| match expr {
+            // Its keys have names, and itself has none.
+            Expr::GroupingSet(_) => expr.map_children(named),
+            _ => named(expr),
         })
     })?;
     Ok(changed.transformed.then_some(changed.data))
+}
+
+fn in_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    expr.transform_up(|expr| match expr {
+        Expr::BinaryExpr(operation) => match function(operation.op) {
+            Some(function) => in_exact(operation, function, schema),
+            None => Ok(Transformed::no(Expr::BinaryExpr(operation))),
+        },
+        Expr::AggregateFunction(mut call) => {
+            let exact = exact_sum_of(&call.func, &call.params.args, schema)?;
+            let changed = exact.is_some();
+            call.func = exact.unwrap_or(call.func);
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) => {
+            let WindowFunctionDefinition::AggregateUDF(function) = &call.fun else {
+                return Ok(Transformed::no(Expr::WindowFunction(call)));
+            };
+            let exact = exact_sum_of(function, &call.params.args, schema)?;
+            let changed = exact.is_some();
+            if let Some(exact) = exact {
+                call.fun = WindowFunctionDefinition::AggregateUDF(exact);
+            }
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
+        _ => Ok(Transformed::no(expr)),
+    })
 }
 
 /// The columns that a node's expressions read.

@@ -55,6 +55,10 @@ pub fn nullable(expr: Expr) -> Expr {
     NULLABLE.call(vec![expr])
 }
 
+pub fn is_nullable(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(function) if function.func == *NULLABLE)
+}
+
 /// The value that a call of [`keyless`] is given.
 pub fn under_keyless(expr: &Expr) -> Option<&Expr> {
     match expr {

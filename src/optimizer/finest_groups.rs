@@ -9,31 +9,17 @@
 //! ```
 //!
 //! DataFusion puts every row into a group of each set: three times for these. Here each row is put into one group, and the groups, of
-//! which there are fewer, into those of the sets. What is aggregated has to be made of what its parts gave: sums, counts, least
-//! and greatest values, and averages by way of a sum and a count. DISTINCT is not; other aggregates may not be.
-//!
-//! The rows of a group are summed in another order, which shows in the last digits of doubles, as it does from one run to the next.
+//! which there are fewer, into those of the sets. What is aggregated has to be made of what its parts gave (`aggregate_parts.rs`).
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, exec_err};
 use datafusion::error::Result;
-use datafusion::functions::expr_fn::coalesce;
-use datafusion::functions_aggregate::average::Avg;
-use datafusion::functions_aggregate::count::{Count, count_udaf};
-use datafusion::functions_aggregate::min_max::{Max, Min};
-use datafusion::functions_aggregate::sum::{Sum, sum_udaf};
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Cast, ColumnarValue, Expr, ExprSchemable, GroupingSet, LogicalPlan, Projection,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
-};
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
-use datafusion_functions_aggregate_common::utils::DecimalAverager;
 
+use super::aggregate_parts::Parts;
 use super::order::estimated_rows;
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
@@ -70,15 +56,8 @@ fn from_finest(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     if keys.is_empty() || is_repeated || keys.iter().chain(&aggregate.aggr_expr).any(Expr::is_volatile) {
         return Ok(None);
     }
-    let mut parts = Parts::default();
-    let types = aggregate.schema.fields().iter().skip(keys.len() + 1).map(|field| field.data_type());
-    let wholes = aggregate.aggr_expr.iter().zip(types).map(|(expr, data_type)| parts.of(expr, data_type));
-    let Some(wholes) = wholes.collect::<Option<Vec<_>>>() else { return Ok(None) };
-    if parts.below.is_empty() {
-        return Ok(None);
-    }
-    let below = parts.below.iter().enumerate().map(|(number, part)| part.clone().alias(part_name(number))).collect();
-    let finest = Aggregate::try_new(Arc::clone(&aggregate.input), keys.clone(), below)?;
+    let Some(parts) = Parts::of_aggregate(aggregate).filter(|parts| !parts.is_empty()) else { return Ok(None) };
+    let finest = Aggregate::try_new(Arc::clone(&aggregate.input), keys.clone(), parts.below())?;
     let finest = Arc::new(LogicalPlan::Aggregate(finest));
     match (estimated_rows(&finest), estimated_rows(&aggregate.input)) {
         // Of no rows at all there are no fewer groups.
@@ -88,36 +67,7 @@ fn from_finest(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let columns = finest.schema().columns();
     let of_key = |key: &Expr| keys.iter().position(|other| other == key).and_then(|at| columns.get(at));
     let Some(sets) = with_columns(sets, of_key) else { return Ok(None) };
-    let above = parts.above.iter().enumerate().map(|(number, combine)| {
-        let part = Expr::Column(Column::from_name(part_name(number)));
-        let params = AggregateFunctionParams {
-            args: vec![part],
-            distinct: false,
-            filter: None,
-            order_by: Vec::new(),
-            null_treatment: None,
-        };
-        Expr::AggregateFunction(AggregateFunction { func: Arc::clone(combine), params }).alias(part_name(number))
-    });
-    let combined = Aggregate::try_new(finest, vec![Expr::GroupingSet(sets)], above.collect())?;
-    let combined = Arc::new(LogicalPlan::Aggregate(combined));
-
-    let names = aggregate.schema.columns();
-    let grouping = keys.len() + 1;
-    let mut items: Vec<Expr> = names.iter().take(grouping).cloned().map(Expr::Column).collect();
-    for ((whole, name), field) in wholes.iter().zip(&names[grouping..]).zip(&aggregate.schema.fields()[grouping..]) {
-        let value = whole.value();
-        let value = match value.get_type(combined.schema())? == *field.data_type() {
-            true => value,
-            false => Expr::Cast(Cast::new(Box::new(value), field.data_type().clone())),
-        };
-        items.push(value.alias_qualified(name.relation.clone(), name.name.clone()));
-    }
-    Ok(Some(LogicalPlan::Projection(Projection::try_new(items, combined)?)))
-}
-
-fn part_name(number: usize) -> String {
-    format!("__part_{number}")
+    parts.put_together(aggregate, vec![Expr::GroupingSet(sets)], finest).map(Some)
 }
 
 /// The sets, of columns in the places of what they were of.
@@ -132,155 +82,10 @@ fn with_columns<'a>(sets: &GroupingSet, column: impl Fn(&Expr) -> Option<&'a Col
     })
 }
 
-/// What is aggregated in the finest groups, and how that is put together for larger ones.
-#[derive(Default)]
-struct Parts {
-    below: Vec<Expr>,
-    above: Vec<Arc<AggregateUDF>>,
-}
-
-/// An aggregate of a larger group, by the numbers of its parts.
-enum Whole {
-    Part(usize),
-    /// A sum of counts, which is never NULL.
-    Count(usize),
-    Average {
-        sum: usize,
-        count: usize,
-        data_type: DataType,
-    },
-}
-
-impl Whole {
-    fn value(&self) -> Expr {
-        let part = |number: usize| Expr::Column(Column::from_name(part_name(number)));
-        match self {
-            Whole::Part(number) => part(*number),
-            Whole::Count(number) => coalesce(vec![part(*number), lit(0_i64)]),
-            Whole::Average { sum, count, data_type } => Average::of(data_type).call(vec![part(*sum), part(*count)]),
-        }
-    }
-}
-
-impl Parts {
-    /// `None`: it is not made of parts, or how is not known.
-    fn of(&mut self, expr: &Expr, data_type: &DataType) -> Option<Whole> {
-        let Expr::AggregateFunction(call) = expr.clone().unalias() else { return None };
-        let AggregateFunctionParams { args, distinct: false, order_by, null_treatment: None, .. } = &call.params else {
-            return None;
-        };
-        let [_] = args.as_slice() else { return None };
-        if !order_by.is_empty() {
-            return None;
-        }
-        let function = call.func.inner();
-        if function.downcast_ref::<Sum>().is_some()
-            || function.downcast_ref::<Min>().is_some()
-            || function.downcast_ref::<Max>().is_some()
-        {
-            let same = Arc::clone(&call.func);
-            return Some(Whole::Part(self.add(call, same)));
-        }
-        if function.downcast_ref::<Count>().is_some() {
-            return Some(Whole::Count(self.add(call, sum_udaf())));
-        }
-        if function.downcast_ref::<Avg>().is_some() && is_averaged(data_type) {
-            let part = |func: Arc<AggregateUDF>| AggregateFunction { func, params: call.params.clone() };
-            let sum = self.add(part(sum_udaf()), sum_udaf());
-            let count = self.add(part(count_udaf()), sum_udaf());
-            return Some(Whole::Average { sum, count, data_type: data_type.clone() });
-        }
-        None
-    }
-
-    fn add(&mut self, part: AggregateFunction, combine: Arc<AggregateUDF>) -> usize {
-        let part = Expr::AggregateFunction(part);
-        if let Some(number) = self.below.iter().position(|other| *other == part) {
-            return number;
-        }
-        self.below.push(part);
-        self.above.push(combine);
-        self.below.len() - 1
-    }
-}
-
-/// The types of averages that can be made of a sum and a count as DataFusion does it.
-fn is_averaged(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Float64 | DataType::Decimal128(..))
-}
-
-/// `average(sum, count)`, with DataFusion's digits.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Average {
-    gives: DataType,
-    signature: Signature,
-}
-
-impl Average {
-    fn of(data_type: &DataType) -> ScalarUDF {
-        Average { gives: data_type.clone(), signature: Signature::any(2, Volatility::Immutable) }.into()
-    }
-
-    fn decimals(&self, sums: &ArrayRef, counts: &[Option<i64>], precision: u8, scale: i8) -> Result<ArrayRef> {
-        let DataType::Decimal128(_, sum_scale) = *sums.data_type() else {
-            return exec_err!("{} takes a sum of decimals, not {}", self.name(), sums.data_type());
-        };
-        let averager = DecimalAverager::<Decimal128Type>::try_new(sum_scale, precision, scale)?;
-        let averages =
-            sums.as_primitive::<Decimal128Type>().iter().zip(counts).map(|(sum, count)| match (sum, count) {
-                (Some(sum), Some(count)) if *count != 0 => averager.avg(sum, i128::from(*count)).map(Some),
-                _ => Ok(None),
-            });
-        let averages = averages.collect::<Result<Decimal128Array>>()?;
-        Ok(Arc::new(averages.with_precision_and_scale(precision, scale)?))
-    }
-}
-
-impl ScalarUDFImpl for Average {
-    fn name(&self) -> &str {
-        "average"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.gives.clone())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [sums, counts] = arrays.as_slice() else { return exec_err!("{} takes a sum and a count", self.name()) };
-        let Some(counts) = counts.as_primitive_opt::<Int64Type>() else {
-            return exec_err!("{} takes a count, not {}", self.name(), counts.data_type());
-        };
-        let counts: Vec<Option<i64>> = counts.iter().collect();
-        let averages: ArrayRef = match self.gives {
-            DataType::Decimal128(precision, scale) => self.decimals(sums, &counts, precision, scale)?,
-            _ => {
-                let Some(sums) = sums.as_primitive_opt::<Float64Type>() else {
-                    return exec_err!("{} takes a sum of doubles, not {}", self.name(), sums.data_type());
-                };
-                let averages = sums.iter().zip(counts).map(|(sum, count)| match (sum, count) {
-                    (Some(sum), Some(count)) if count != 0 => Some(sum / count as f64),
-                    _ => None,
-                });
-                Arc::new(averages.collect::<Float64Array>())
-            }
-        };
-        Ok(ColumnarValue::Array(averages))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::Int64Array;
-    use datafusion::arrow::datatypes::Field;
     use datafusion::arrow::util::pretty::pretty_format_batches;
-    use datafusion::config::ConfigOptions;
 
-    use super::*;
     use crate::session::{Session, SessionOptions};
 
     async fn explained(select: &str) -> String {
@@ -301,31 +106,5 @@ mod tests {
         let many = "'testdata/tpch/orders.parquet' GROUP BY ROLLUP (o_orderkey, o_custkey)";
         let plan = explained(&format!("SELECT o_orderkey, count(*) FROM {many}")).await;
         assert!(!plan.contains("__part_"), "each row is a group of its own: {plan}");
-    }
-
-    #[test]
-    fn averages_have_the_digits_of_datafusion() {
-        let average = |gives: DataType, sums: ArrayRef| {
-            let field = |data_type: &DataType| Arc::new(Field::new("x", data_type.clone(), true));
-            let counts: ArrayRef = Arc::new(Int64Array::from(vec![3, 0]));
-            let args = ScalarFunctionArgs {
-                arg_fields: vec![field(sums.data_type()), field(&DataType::Int64)],
-                args: vec![ColumnarValue::Array(sums), ColumnarValue::Array(counts)],
-                number_rows: 2,
-                return_field: field(&gives),
-                config_options: Arc::new(ConfigOptions::default()),
-            };
-            match Average::of(&gives).invoke_with_args(args).unwrap() {
-                ColumnarValue::Array(averages) => averages,
-                ColumnarValue::Scalar(value) => panic!("{value} for two rows"),
-            }
-        };
-        let sums = Decimal128Array::from(vec![Some(200), None]).with_precision_and_scale(17, 2).unwrap();
-        let averages = average(DataType::Decimal128(11, 6), Arc::new(sums));
-        assert_eq!(averages.as_primitive::<Decimal128Type>().value(0), 666_666);
-        assert!(averages.is_null(1));
-        let averages = average(DataType::Float64, Arc::new(Float64Array::from(vec![1.0, 0.0])));
-        assert_eq!(averages.as_primitive::<Float64Type>().value(0), 1.0 / 3.0);
-        assert!(averages.is_null(1));
     }
 }

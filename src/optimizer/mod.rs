@@ -1,11 +1,17 @@
 //! Logical rules: DataFusion's own, and the place where ours join them.
 
+mod aggregate_parts;
 mod counted_rows;
+#[doc(hidden)]
+pub mod early_groups;
 pub mod facts;
 mod filled_constants;
 mod finest_groups;
+mod groups_of_no_rows;
+mod guarded;
 mod lateral_unnest;
 mod named_branches;
+mod not_in;
 mod null_safe_joins;
 mod nullable_subqueries;
 mod one_row_subquery;
@@ -28,10 +34,12 @@ use std::sync::Arc;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 pub(crate) use counted_rows::count_equal_rows;
+use early_groups::EarlyGroups;
 use filled_constants::FilledConstants;
 use finest_groups::FinestGroups;
 use lateral_unnest::LateralUnnest;
 use named_branches::NamedBranches;
+use not_in::NotIn;
 use nullable_subqueries::NullableSubqueries;
 use one_row_subquery::OneRowSubquery;
 use opaque_grouping_keys::OpaqueGroupingKeys;
@@ -48,7 +56,7 @@ pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 /// The rule that drops what is not needed.
 pub const PRUNE: &str = "prune";
 /// The rules of ours that make another plan of the one that was written, and that a query can do without.
-pub const REWRITES: [&str; 3] = [PRUNE, order::NAME, finest_groups::NAME];
+pub const REWRITES: [&str; 4] = [PRUNE, order::NAME, finest_groups::NAME, early_groups::NAME];
 /// The rule of DataFusion in whose place ours stands.
 const REPLACED: &str = "eliminate_join";
 /// Ours comes after this one: outer joins that filters have made inner ones are seen as such.
@@ -85,6 +93,7 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != REPLACED);
     null_safe_joins::guard(&mut rules);
+    groups_of_no_rows::guard(&mut rules);
     let place = rules.iter().position(|rule| rule.name() == PREDECESSOR).map_or(rules.len(), |index| index + 1);
     // Before filters and limits are pushed down: they would hide that a table is complete.
     rules.insert(place, Arc::new(Prune::new(disabled, Arc::clone(&trace))));
@@ -93,11 +102,15 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     rules.insert(place, Arc::new(JoinOrder::default()));
     // What is grouped has been filtered, so that its rows can be estimated.
     rules.insert(place + 1, Arc::new(FinestGroups));
+    // The finest groups may be made early, too.
+    rules.insert(place + 2, Arc::new(EarlyGroups::default()));
     let place = rules.iter().position(|rule| rule.name() == EMPTY_BRANCHES).unwrap_or_default();
     rules.insert(place, Arc::new(NamedBranches));
     // After this one the predicate can be told no more from one over any other subquery.
     let place = rules.iter().position(|rule| rule.name() == DECORRELATION).unwrap_or_default();
     rules.insert(place, Arc::new(OneRowSubquery::new(trace)));
+    // What that one leaves.
+    rules.insert(place + 1, Arc::new(NotIn));
     // Before the others fold IS NULL of what is never NULL.
     rules.insert(0, Arc::new(NullableSubqueries));
     // First: each rule may draw conclusions from keys that are none.

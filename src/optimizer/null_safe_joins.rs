@@ -11,49 +11,19 @@
 //! Each is not run where it would do that. What the first does for comma joins, the pushing of filters and the ordering of joins do
 //! as well; a condition that is no key is tested on the rows that the keys find.
 
-use std::sync::Arc;
-
 use datafusion::common::NullEquality;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Join, JoinType, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::Rule;
-
-/// A rule of DataFusion that is run where it is right.
-#[derive(Debug)]
-struct Guarded {
-    rule: Rule,
-    /// Whether it would mix keys.
-    mixes: fn(&LogicalPlan) -> Result<bool>,
-}
+use super::guarded::guarded;
 
 /// Puts guarded ones into the places of the rules that mix keys.
 pub fn guard(rules: &mut [Rule]) {
-    for rule in rules {
-        let mixes = match rule.name() {
-            // It goes through the whole plan by itself.
-            "eliminate_cross_join" => has_null_safe_join,
-            "extract_equijoin_predicate" => has_null_safe_keys,
-            _ => continue,
-        };
-        *rule = Arc::new(Guarded { rule: Arc::clone(rule), mixes });
-    }
-}
-
-impl OptimizerRule for Guarded {
-    fn name(&self) -> &str {
-        self.rule.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.rule.apply_order()
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if (self.mixes)(&plan)? { Ok(Transformed::no(plan)) } else { self.rule.rewrite(plan, config) }
-    }
+    // It goes through the whole plan by itself.
+    guarded(rules, "eliminate_cross_join", has_null_safe_join);
+    guarded(rules, "extract_equijoin_predicate", has_null_safe_keys);
 }
 
 fn is_null_safe(join: &Join) -> bool {

@@ -6,17 +6,19 @@
 //! Before: `(subquery: Projection v ← …)`, where `v` is never NULL
 //! After: `(subquery: Projection nullable(v) AS v ← Projection v ← …)`
 //!
-//! Not for a correlated subquery: that becomes a left join, whose right side may be NULL anyway, and decorrelation knows only
-//! plans without the function.
+//! A correlated subquery becomes a left join, and decorrelation knows only plans without the function: so the function goes around the
+//! subquery. It is not needed for one that always has a row, such as a count without HAVING.
+//!
+//! What is above is told of it, too: it may have concluded that a column is never NULL.
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::functions::opaque::nullable;
+use crate::functions::opaque::{is_nullable, nullable};
 
 #[derive(Debug, Default)]
 pub struct NullableSubqueries;
@@ -26,33 +28,61 @@ impl OptimizerRule for NullableSubqueries {
         "nullable_subqueries"
     }
 
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::TopDown)
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let changed = plan.map_expressions(|expr| {
-            expr.transform_up(|expr| match expr {
-                Expr::ScalarSubquery(subquery) if is_never_null(&subquery) => {
-                    Ok(Transformed::yes(Expr::ScalarSubquery(with_nullable_column(subquery)?)))
-                }
-                other => Ok(Transformed::no(other)),
-            })
-        })?;
-        match changed.transformed {
-            true => changed.map_data(LogicalPlan::recompute_schema),
-            false => Ok(changed),
+        if !has_never_null(&plan)? {
+            return Ok(Transformed::no(plan));
         }
+        plan.transform_up_with_subqueries(|plan| {
+            let changed = plan.map_expressions(|expr| expr.transform_down(in_expr))?;
+            Ok(Transformed::yes(changed.data.recompute_schema()?))
+        })
     }
 }
 
+fn has_never_null(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| match part {
+                part if is_nullable(part) => Ok(TreeNodeRecursion::Jump),
+                Expr::ScalarSubquery(subquery) if is_never_null(subquery) => {
+                    found = true;
+                    Ok(TreeNodeRecursion::Stop)
+                }
+                _ => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+fn in_expr(expr: Expr) -> Result<Transformed<Expr>> {
+    match expr {
+        expr if is_nullable(&expr) => Ok(Transformed::new(expr, false, TreeNodeRecursion::Jump)),
+        Expr::ScalarSubquery(subquery) if is_never_null(&subquery) => {
+            let changed = match subquery.outer_ref_columns.is_empty() {
+                true => Expr::ScalarSubquery(with_nullable_column(subquery)?),
+                false => nullable(Expr::ScalarSubquery(subquery)),
+            };
+            Ok(Transformed::new(changed, true, TreeNodeRecursion::Jump))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// Whether DataFusion takes the subquery's value for one that is never NULL, wrongly.
 fn is_never_null(subquery: &Subquery) -> bool {
-    subquery.outer_ref_columns.is_empty()
-        && subquery.subquery.schema().fields().first().is_some_and(|field| !field.is_nullable())
+    subquery.subquery.schema().fields().first().is_some_and(|field| !field.is_nullable())
+        && (subquery.outer_ref_columns.is_empty() || !always_has_a_row(&subquery.subquery))
+}
+
+fn always_has_a_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(projection) => always_has_a_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => always_has_a_row(&alias.input),
+        _ => false,
+    }
 }
 
 fn with_nullable_column(subquery: Subquery) -> Result<Subquery> {

@@ -6,7 +6,7 @@
 //! being drawn: the columns that the grouping sets use go through a function that DataFusion cannot see through.
 //!
 //! Before: `Aggregate [ROLLUP (a, b)] ← Filter a = 1`
-//! After: `Aggregate [ROLLUP (a, b)] ← Projection opaque(a) AS a, opaque(b) AS b ← Filter a = 1`
+//! After: `Aggregate [ROLLUP (a, b)] ← Projection opaque(a, nothing()) AS a, opaque(b, nothing()) AS b ← Filter a = 1`
 //!
 //! It is valid for every aggregation, since the function returns what it is given; it is done only where grouping sets are,
 //! since it costs DataFusion true knowledge as well. It comes last, so that no rule has to look through it.
@@ -19,7 +19,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::functions::opaque::opaque;
+use crate::functions::opaque::opaque_constant;
 
 #[derive(Debug, Default)]
 pub struct OpaqueGroupingKeys;
@@ -47,7 +47,7 @@ impl OptimizerRule for OpaqueGroupingKeys {
         let columns = aggregate.input.schema().columns().into_iter().map(|column| {
             if keys.contains(&column) {
                 let (relation, name) = (column.relation.clone(), column.name.clone());
-                opaque(Expr::Column(column)).alias_qualified(relation, name)
+                opaque_constant(Expr::Column(column)).alias_qualified(relation, name)
             } else {
                 Expr::Column(column)
             }

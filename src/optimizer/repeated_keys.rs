@@ -21,6 +21,7 @@
 //! UNNEST in the select list itself, for the query's own GROUP BY, and in views.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
@@ -140,9 +141,21 @@ fn repeated(node: &LogicalPlan) -> Vec<usize> {
     }
 }
 
+/// The positions, and those of the same columns under other names: when one is not read any more, another is taken for the key.
+fn with_copies(plan: &LogicalPlan, positions: &[usize]) -> HashSet<usize> {
+    let mut all: HashSet<usize> = positions.iter().copied().collect();
+    if let LogicalPlan::Projection(projection) = plan {
+        let source = |position: usize| projection.expr.get(position).map(|expr| expr.clone().unalias());
+        let hidden: Vec<Expr> = positions.iter().filter_map(|position| source(*position)).collect();
+        all.extend((0..projection.expr.len()).filter(|at| source(*at).is_some_and(|expr| hidden.contains(&expr))));
+    }
+    all
+}
+
 /// The plan's rows, with some columns hidden.
 fn keyless_input(plan: &Arc<LogicalPlan>, hidden: &[usize]) -> Result<LogicalPlan> {
     let schema = plan.schema();
+    let hidden = with_copies(plan, hidden);
     let exprs = schema.columns().into_iter().enumerate().map(|(position, column)| {
         let Column { relation, name, .. } = column.clone();
         if hidden.contains(&position) {

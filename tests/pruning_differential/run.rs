@@ -14,10 +14,11 @@ use datafusion::execution::context::{SessionContext, SessionState};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
-use datafusion::physical_plan::collect;
+use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use ostrich::execution::with_physical_planner;
+use ostrich::optimizer::early_groups::EarlyGroups;
 use ostrich::optimizer::facts::Trust;
 use ostrich::optimizer::order::JoinOrder;
 use ostrich::optimizer::prune;
@@ -178,8 +179,10 @@ impl World {
     }
 }
 
+/// Without what makes another plan of the one that was given; with what mends DataFusion's physical rules.
 fn context(partitions: usize) -> SessionContext {
-    SessionContext::new_with_state(state(partitions).build())
+    let rewrites = HashSet::from(["join_sides", "shared_subplans"].map(str::to_string));
+    SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())
 }
 
 /// With what follows on our rules: shared subplans, chosen sides, integers that do not wrap.
@@ -335,6 +338,9 @@ impl Runner {
         let answer = self.runtime.block_on(async {
             let rows = async {
                 let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
+                if std::env::var_os("OSTRICH_PHYSICAL").is_some() {
+                    println!("{rules:?}\n{}", displayable(physical.as_ref()).indent(false));
+                }
                 collect(physical, state.task_ctx()).await
             };
             match tokio::time::timeout(LONGEST, AssertUnwindSafe(rows).catch_unwind()).await {
@@ -362,6 +368,9 @@ fn list(rules: &Rules, trace: &SharedTrace) -> Vec<ostrich::optimizer::Rule> {
     if let Rules::AnyOrder(seed) = rules {
         for rule in list.iter_mut().filter(|rule| rule.name() == "join_order") {
             *rule = Arc::new(JoinOrder::arbitrary(*seed));
+        }
+        for rule in list.iter_mut().filter(|rule| rule.name() == "early_groups") {
+            *rule = Arc::new(EarlyGroups::always());
         }
     }
     if *rules == Rules::Needed {

@@ -364,7 +364,12 @@ impl TreeNodeRewriter for InExpr<'_> {
             Expr::Like(like) => self.like(like, Expr::Like),
             Expr::SimilarTo(like) => self.like(like, Expr::SimilarTo),
             Expr::Case(case) => self.case(case),
-            Expr::ScalarFunction(call) => self.call(call),
+            Expr::ScalarFunction(call) => {
+                let (call, changed) = with_digits(call);
+                let mut call = self.call(call)?;
+                call.transformed |= changed;
+                Ok(call)
+            }
             Expr::AggregateFunction(call) => self.aggregate(call),
             Expr::WindowFunction(call) => self.window(*call),
             Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
@@ -392,6 +397,19 @@ impl TreeNodeRewriter for InExpr<'_> {
             other => Ok(Transformed::no(other)),
         }
     }
+}
+
+/// `round(d, 1)` with a digit count of the type that DataFusion casts it to: it reads the type of the result off a literal and not off a cast,
+/// and so would take `round(d, 1)` for a decimal of another type than it gives.
+fn with_digits(mut call: ScalarFunction) -> (ScalarFunction, bool) {
+    if let ("round" | "trunc", [_, digits]) = (call.func.name(), call.args.as_mut_slice())
+        && let Expr::Literal(ScalarValue::Int64(Some(count)), _) = digits
+        && let Ok(count) = i32::try_from(*count)
+    {
+        *digits = Expr::Literal(ScalarValue::Int32(Some(count)), None);
+        return (call, true);
+    }
+    (call, false)
 }
 
 impl InExpr<'_> {

@@ -18,7 +18,7 @@ mod distinct_over_key;
 mod empty_branch;
 mod empty_side;
 mod existence;
-mod expressions;
+pub(super) mod expressions;
 mod exprs;
 mod fewer_group_keys;
 mod fewer_sort_keys;

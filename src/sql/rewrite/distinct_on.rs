@@ -3,7 +3,9 @@
 //! DataFusion keeps the order in which DISTINCT ON chooses its rows in the same place as the order of the result: a second
 //! ORDER BY would replace the first, and other rows would be chosen.
 
-use sqlparser::ast::{Distinct, Query, SetExpr, TableFactor};
+use std::collections::HashSet;
+
+use sqlparser::ast::{Distinct, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor};
 
 use super::ast::{all_columns, no_rows, select_of};
 
@@ -14,6 +16,16 @@ pub(super) fn choose_before_sorting(query: &mut Query) {
     if let SetExpr::Query(subquery) = std::mem::replace(query.body.as_mut(), no_rows()) {
         let chosen = TableFactor::Derived { lateral: false, subquery, alias: None, sample: None };
         *query.body = SetExpr::Select(Box::new(select_of(vec![all_columns()], Some(chosen))));
+    }
+}
+
+/// `ORDER BY a, a, b` → `ORDER BY a, b`: DataFusion's choice of rows panics over a key that comes again.
+pub(super) fn sort_once(select: &Select, order_by: Option<&mut OrderBy>) {
+    if let (Some(Distinct::On(_)), Some(OrderBy { kind: OrderByKind::Expressions(keys), .. })) =
+        (&select.distinct, order_by)
+    {
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(key.expr.to_string()));
     }
 }
 
@@ -42,6 +54,15 @@ mod tests {
             rewritten("SELECT 1 FROM (((SELECT DISTINCT ON (a) a FROM t)) ORDER BY a LIMIT 1) x"),
             "SELECT 1 FROM (SELECT * FROM ((SELECT DISTINCT ON (a) a FROM t)) ORDER BY a LIMIT 1) x"
         );
+    }
+
+    #[test]
+    fn a_key_that_comes_again_goes() {
+        assert_eq!(
+            rewritten("SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, a DESC, b"),
+            "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b"
+        );
+        unchanged("SELECT a FROM t ORDER BY a, a");
     }
 
     #[test]

@@ -158,6 +158,8 @@ impl Rewriter<'_> {
         windows::refuse_misplaced(select)?;
         using::to_conditions(select, order_by.as_deref_mut());
         wildcards::fold_names(select);
+        distinct_on::sort_once(select, order_by.as_deref_mut());
+        subqueries::in_filters(select)?;
         subqueries::outside_of_filters(select, order_by)?;
         grouping::to_datafusion(select)
     }

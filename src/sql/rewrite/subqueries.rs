@@ -24,6 +24,66 @@ pub(super) fn outside_of_filters(select: &mut Select, order_by: Option<&mut Orde
     }
 }
 
+/// Where a condition stands, and so what unknown means there.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// A term of WHERE: a row for which it is unknown goes, as for false.
+    Term,
+    /// Below OR and AND in there: unknown is still as good as false.
+    Below,
+    /// Anywhere else, such as below NOT: unknown is another value than false.
+    Value,
+}
+
+/// IN (SELECT …) as a value where it is not a condition: below NOT, IS NULL and in arguments; NOT IN also below OR. DataFusion's joins
+/// there know true and false only, so that a row came out for which the condition is unknown.
+pub(super) fn in_filters(select: &mut Select) -> Result<(), Refusal> {
+    let filters = [&mut select.selection, &mut select.having, &mut select.qualify];
+    filters.into_iter().flatten().try_for_each(|filter| in_filter(filter, Place::Term))
+}
+
+fn in_filter(expr: &mut Expr, place: Place) -> Result<(), Refusal> {
+    match expr {
+        Expr::Nested(inner) => in_filter(inner, place),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            in_filter(left, place)?;
+            in_filter(right, place)
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+            let below = if place == Place::Term { Place::Below } else { place };
+            in_filter(left, below)?;
+            in_filter(right, below)
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => match is_in(inner) {
+            true if place == Place::Term => Ok(()),
+            _ => in_filter(inner, Place::Value),
+        },
+        Expr::InSubquery { negated, .. } => match (place, negated) {
+            (Place::Term, _) | (Place::Below, false) => Ok(()),
+            _ => as_value(expr),
+        },
+        Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+            quantified::to_aggregates(expr);
+            match expr {
+                Expr::InSubquery { .. } => in_filter(expr, place),
+                _ => Ok(()),
+            }
+        }
+        _ => each_expr(expr, |part| match part {
+            Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. } => as_value(part),
+            _ => Ok(()),
+        }),
+    }
+}
+
+fn is_in(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_in(inner),
+        Expr::InSubquery { negated, .. } => !negated,
+        _ => false,
+    }
+}
+
 fn refuse(expr: &Expr, clause: &str) -> Result<(), Refusal> {
     let (what, span) = match expr {
         Expr::InSubquery { expr: value, .. } => ("IN (SELECT …)", value.span()),
@@ -48,13 +108,13 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
             let refuse = |message: &str, help: &str| Err(Refusal::new(message, value.span()).help(help));
             if matches!(value.as_ref(), Expr::Tuple(_)) {
                 return refuse(
-                    "IN (SELECT …) with several columns is not supported in the SELECT list",
+                    "IN (SELECT …) with several columns is not supported as a value",
                     "use EXISTS (SELECT 1 FROM … WHERE … = …), or LEFT JOIN the query",
                 );
             }
             if is_of_several_rows(value) {
                 return refuse(
-                    "IN (SELECT …) of an aggregate or a window is not supported in the SELECT list",
+                    "IN (SELECT …) of an aggregate or a window is not supported as a value",
                     "compute it in a subquery in FROM, and use its column",
                 );
             }
@@ -67,7 +127,7 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
         Expr::Exists { subquery, negated } => {
             let span = subquery.span();
             let Some(count) = count_of(subquery) else {
-                return Err(Refusal::new("EXISTS over this query is not supported in the SELECT list", span)
+                return Err(Refusal::new("EXISTS over this query is not supported as a value", span)
                     .help("use EXISTS (SELECT 1 FROM … WHERE …), or put the query into a WITH"));
             };
             *expr = negated_if(*negated, Expr::Subquery(Box::new(count)));
@@ -152,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn in_that_is_no_condition_is_a_value_in_filters_too() {
+        for sql in [
+            "SELECT a FROM t WHERE a = 1 OR a NOT IN (SELECT a FROM u)",
+            "SELECT a FROM t WHERE NOT (a = 1 AND a IN (SELECT a FROM u))",
+            "SELECT a FROM t WHERE (a IN (SELECT a FROM u)) IS NULL",
+            "SELECT a FROM t WHERE coalesce(a IN (SELECT a FROM u), true)",
+            "SELECT a FROM t GROUP BY a HAVING a = 1 OR NOT a IN (SELECT a FROM u)",
+        ] {
+            assert!(rewritten(sql).contains("CASE WHEN (SELECT count(*) FROM u) = 0"), "{sql}");
+        }
+        unchanged("SELECT a FROM t WHERE a = 1 OR (b = 2 AND a IN (SELECT a FROM u))");
+        unchanged("SELECT a FROM t WHERE NOT a IN (SELECT a FROM u) AND NOT (a = 1 OR EXISTS (SELECT 1 FROM u))");
+    }
+
+    #[test]
     fn filters_are_left_alone() {
         unchanged("SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AND a IN (SELECT a FROM u)");
         unchanged("SELECT a FROM t GROUP BY a HAVING a NOT IN (SELECT a FROM u)");
@@ -160,19 +235,19 @@ mod tests {
 
     #[test]
     fn queries_that_count_otherwise_are_refused() {
-        let message = "EXISTS over this query is not supported in the SELECT list";
+        let message = "EXISTS over this query is not supported as a value";
         refused("SELECT EXISTS (▸SELECT max(k) FROM u)", message);
         refused("SELECT EXISTS (▸SELECT 1 FROM u GROUP BY k)", message);
         refused("SELECT EXISTS (▸SELECT 1 FROM u LIMIT 0)", message);
         refused("SELECT NOT EXISTS (▸SELECT 1 UNION SELECT 2)", message);
         refused(
             "SELECT (▸a, b) IN (SELECT a, k FROM u) FROM t",
-            "IN (SELECT …) with several columns is not supported in the SELECT list",
+            "IN (SELECT …) with several columns is not supported as a value",
         );
         refused("SELECT a IN (▸SELECT a, k FROM u) FROM t", "IN (SELECT …) takes one column");
         refused(
             "SELECT ▸max(a) + 1 IN (SELECT a FROM u) FROM t",
-            "IN (SELECT …) of an aggregate or a window is not supported in the SELECT list",
+            "IN (SELECT …) of an aggregate or a window is not supported as a value",
         );
         refused("SELECT a FROM t ORDER BY ▸a IN (SELECT a FROM u)", "IN (SELECT …) is not supported in ORDER BY");
         refused("SELECT count(*) FROM t GROUP BY EXISTS (▸SELECT 1 FROM u)", "EXISTS is not supported in GROUP BY");
