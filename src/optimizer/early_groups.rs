@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::{
@@ -258,14 +258,27 @@ fn is_plain(expr: &Expr, schema: &DFSchema) -> bool {
             };
             is_plain(&cast.expr, schema) && cast.expr.get_type(schema).is_ok_and(|from| widens(&from))
         }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus | Operator::Multiply, right }) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let is_defined = match op {
+                Operator::Plus | Operator::Minus | Operator::Multiply => true,
+                Operator::Divide => is_not_zero(right),
+                _ => false,
+            };
             let has_room = match expr.get_type(schema) {
                 Ok(DataType::Decimal128(precision, _)) => precision < 38,
                 Ok(data_type) => data_type.is_floating(),
                 Err(_) => false,
             };
-            has_room && is_plain(left, schema) && is_plain(right, schema)
+            is_defined && has_room && is_plain(left, schema) && is_plain(right, schema)
         }
+        _ => false,
+    }
+}
+
+fn is_not_zero(divisor: &Expr) -> bool {
+    match divisor {
+        Expr::Literal(ScalarValue::Decimal128(Some(value), ..), _) => *value != 0,
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => *value != 0.0,
         _ => false,
     }
 }
@@ -342,7 +355,7 @@ mod tests {
         shown(&session().await, &format!("EXPLAIN {}", on_files(sql))).await.contains("__part_")
     }
 
-    const EARLY: [&str; 8] = [
+    const EARLY: [&str; 9] = [
         "SELECT c_name, sum(o_totalprice), count(*), avg(o_totalprice), max(o_orderdate) FROM $orders
          JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
         "SELECT n_name, count(*), min(o_orderpriority) FROM $orders JOIN $customer ON o_custkey = c_custkey
@@ -359,6 +372,7 @@ mod tests {
          JOIN $customer ON o_custkey = c_custkey GROUP BY c_mktsegment, o_orderstatus",
         "SELECT c_mktsegment, sum(l_extendedprice * (1 - l_discount)) FROM $lineitem JOIN $orders ON l_orderkey = o_orderkey
          JOIN $customer ON o_custkey = c_custkey GROUP BY c_mktsegment, o_custkey % 2",
+        "SELECT c_name, sum((o_totalprice + 1.5) / 2) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
         "SELECT n_name, c_mktsegment, sum(o_totalprice) FROM $orders JOIN $customer ON o_custkey = c_custkey
          JOIN $nation ON c_nationkey = n_nationkey GROUP BY ROLLUP (n_name, c_mktsegment)",
     ];
@@ -375,7 +389,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_few_groups_are_left() {
-        for sql in [EARLY[0], EARLY[1], EARLY[2], EARLY[3], EARLY[7]] {
+        for sql in [EARLY[0], EARLY[1], EARLY[2], EARLY[3], EARLY[7], EARLY[8]] {
             assert!(is_early(sql).await, "{sql}");
         }
     }
@@ -394,6 +408,7 @@ mod tests {
             // from both sides
             "SELECT c_name, sum(o_totalprice - c_acctbal) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
             // an error for rows that are left out
+            "SELECT c_name, sum(o_totalprice / o_custkey) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
             "SELECT c_name, sum(1 / o_shippriority) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
             // each row is a group of its own
             "SELECT o_orderkey, sum(o_totalprice) FROM $orders JOIN $customer ON o_custkey = c_custkey

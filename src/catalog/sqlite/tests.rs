@@ -95,6 +95,14 @@ async fn a_moved_folder_takes_its_tables_along() {
 }
 
 #[test]
+fn an_empty_file_beside_tables_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(file(&dir), "").unwrap();
+    fs::create_dir_all(dir.path().join(super::WAREHOUSE).join("default")).unwrap();
+    assert_refused(&dir, "it is empty, but there are tables beside it");
+}
+
+#[test]
 fn files_that_are_no_catalog_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     for content in ["x", "just a text", &"a text of some length\n".repeat(1000)] {
