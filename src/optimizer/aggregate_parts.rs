@@ -10,12 +10,11 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float6
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::common::{Column, exec_err};
 use datafusion::error::Result;
-use datafusion::functions::expr_fn::coalesce;
 use datafusion::functions_aggregate::average::Avg;
 use datafusion::functions_aggregate::count::{Count, count_udaf};
 use datafusion::functions_aggregate::min_max::{Max, Min};
 use datafusion::functions_aggregate::sum::{Sum, sum_udaf};
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, Case};
 use datafusion::logical_expr::{
     Aggregate, AggregateUDF, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
@@ -51,7 +50,12 @@ impl Whole {
         let part = |number: usize| Expr::Column(Column::from_name(part_name(number)));
         match self {
             Whole::Part(number) => part(*number),
-            Whole::Count(number) => coalesce(vec![part(*number), lit(0_i64)]),
+            // No coalesce(): that has to be simplified before it runs.
+            Whole::Count(number) => Expr::Case(Case::new(
+                None,
+                vec![(Box::new(part(*number).is_not_null()), Box::new(part(*number)))],
+                Some(Box::new(lit(0_i64))),
+            )),
             Whole::Average { sum, count, data_type } => Average::of(data_type).call(vec![part(*sum), part(*count)]),
         }
     }
