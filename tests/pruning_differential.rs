@@ -196,7 +196,7 @@ fn planted_bugs_are_found() {
     }
 }
 
-/// One query in full: what it is, what each rule did, and, if it fails, the smallest like it.
+/// One query in full: what it is, what each rule did, and, if it fails, the smallest like it. OSTRICH_PHYSICAL=1 prints the physical plans.
 #[test]
 #[ignore = "needs OSTRICH_SEED"]
 fn one_seed() {

@@ -88,7 +88,7 @@ async fn dispatch(arguments: Arguments, scripts: Vec<Script>, workers: Handle) -
     let scripts = if scripts.is_empty() { vec![Script::File("-".to_string())] } else { scripts };
     if let Some(explain) = explain {
         let lasting = settings.catalog.is_some();
-        let ended = commands::explain::run(explain, &scripts, &mut runner, &mut meta, lasting).await?;
+        let ended = commands::explain::run(explain, common, &scripts, &mut runner, &mut meta, lasting).await?;
         return Ok(runner.finish(ended));
     }
     let ended = run_scripts(&scripts, &mut runner, &mut meta).await;

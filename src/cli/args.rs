@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::config::{Located, OnError, Settings, parse_memory, parse_timeout};
@@ -131,6 +132,9 @@ pub struct CommonArguments {
     /// How results are written [default: table on a terminal, else csv]
     #[arg(long, value_enum, global = true, env = "OSTRICH_FORMAT", help_heading = "Output")]
     pub format: Option<Format>,
+    /// Whether that stands on the command line itself. What OSTRICH_FORMAT says is for results.
+    #[arg(skip)]
+    pub format_typed: bool,
     /// Write results to FILE, or one file a result into DIR/
     #[arg(short, long, value_name = "FILE|DIR/", global = true, help_heading = "Output")]
     pub output: Option<String>,
@@ -234,7 +238,11 @@ impl Arguments {
         let matches = Arguments::command().get_matches();
         let scripts = scripts_of(&matches);
         match Arguments::from_arg_matches(&matches) {
-            Ok(arguments) => (arguments, scripts),
+            Ok(mut arguments) => {
+                let of_command = matches.subcommand().map_or(&matches, |(_, command)| command);
+                arguments.common.format_typed = of_command.value_source("format") == Some(ValueSource::CommandLine);
+                (arguments, scripts)
+            }
             Err(error) => error.exit(),
         }
     }

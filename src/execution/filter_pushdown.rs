@@ -28,8 +28,11 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
+/// A rule as the physical planner runs it.
+pub(super) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
 /// DataFusion's physical rules, with those that push filters made safe.
-pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub(super) fn physical_rules() -> Vec<Rule> {
     let pushes_filters = |rule: &dyn PhysicalOptimizerRule| rule.name().starts_with("FilterPushdown");
     let rules = PhysicalOptimizer::new().rules.into_iter();
     rules
@@ -42,7 +45,7 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
 
 #[derive(Debug)]
 struct UnambiguousFilterPushdown {
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+    rule: Rule,
 }
 
 impl PhysicalOptimizerRule for UnambiguousFilterPushdown {

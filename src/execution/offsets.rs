@@ -18,7 +18,8 @@ use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::limit::GlobalLimitExec;
 
-use super::requirements::{Rule, end_of_order};
+use super::filter_pushdown::Rule;
+use super::requirements::end_of_order;
 
 /// `rules`, with an OFFSET kept apart while sorts are moved.
 pub(super) fn with_offsets_kept(mut rules: Vec<Rule>) -> Vec<Rule> {

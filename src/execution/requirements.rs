@@ -26,6 +26,8 @@ use datafusion::physical_plan::{
     ChildSatisfactionOptions, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
 };
 
+use super::filter_pushdown::Rule;
+
 /// `rules`, with this one before the end of the stretch in which DataFusion keeps the order that the whole plan has to have: its own
 /// that meets requirements has run then, and one that moves projections, behind which operators know less of their columns.
 pub(super) fn with_requirements_met(mut rules: Vec<Rule>) -> Vec<Rule> {
@@ -39,8 +41,6 @@ pub(super) fn end_of_order(rules: &[Rule]) -> usize {
     let name = OutputRequirements::new_remove_mode().name().to_owned();
     rules.iter().rposition(|rule| rule.name() == name).unwrap_or(rules.len())
 }
-
-pub(super) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// See the module.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 
 static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    // Volatile: else it would be constant where its argument is.
+    // Volatile: else the logical rules would take it for constant where its argument is.
     function(Opaque {
         name: "ostrich_opaque",
         nullable: false,
@@ -34,14 +34,9 @@ fn function(opaque: Opaque) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(opaque))
 }
 
-/// The same value, about which nothing is known.
-pub fn opaque(expr: Expr) -> Expr {
-    OPAQUE.call(vec![expr])
-}
-
-/// The same value, which is not known to be constant even if it is a literal. DataFusion's physical plans take a call for constant if
+/// The same value, about which nothing is known, not even that it is constant. DataFusion's physical plans take a call for constant if
 /// its arguments are, volatile or not, so that one more is needed that is none.
-pub fn opaque_constant(expr: Expr) -> Expr {
+pub fn opaque(expr: Expr) -> Expr {
     OPAQUE.call(vec![expr, NOTHING.call(vec![])])
 }
 

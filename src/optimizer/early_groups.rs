@@ -29,12 +29,11 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::sum::Sum;
-use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, Operator,
-};
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Filter, JoinType, LogicalPlan, Operator};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::aggregate_parts::Parts;
+use super::joins::with_inputs;
 use super::order::estimated_rows;
 use super::prune::expressions::{can_be_moved, column_at};
 
@@ -110,10 +109,11 @@ fn cheapest(aggregate: &Aggregate, levels: &[Level<'_>], parts: &Parts) -> Resul
         joined += above;
         let Some(rows) = estimated_rows(level.plan) else { return Ok(None) };
         above = rows;
-        let Some(early) = level.grouped(parts)? else { continue };
-        let Some(groups) = estimated_rows(&early).filter(|groups| rows >= MANY_ROWS && *groups <= FEWER * rows) else {
+        if rows < MANY_ROWS {
             continue;
-        };
+        }
+        let Some(early) = level.grouped(parts)? else { continue };
+        let Some(groups) = estimated_rows(&early).filter(|groups| *groups <= FEWER * rows) else { continue };
         let row_at_first = cost_of_a_row(level.needed.iter(), level.plan.schema());
         let late = joined + top * row_at_last * of_groups(groups.min(top));
         let saved = late - rows * row_at_first * of_groups(groups) - late * groups / rows;
@@ -222,16 +222,7 @@ fn above_of(plan: &Arc<LogicalPlan>, levels: &[Level<'_>], early: Arc<LogicalPla
             let (mut left, mut right) = (Arc::clone(&join.left), Arc::clone(&join.right));
             let side = if level.is_left { &mut left } else { &mut right };
             *side = above_of(level.plan, below, early)?;
-            LogicalPlan::Join(Join::try_new(
-                left,
-                right,
-                join.on.clone(),
-                join.filter.clone(),
-                join.join_type,
-                join.join_constraint,
-                join.null_equality,
-                join.null_aware,
-            )?)
+            LogicalPlan::Join(with_inputs(join, left, right)?)
         }
         _ => return Ok(Arc::clone(plan)),
     }))

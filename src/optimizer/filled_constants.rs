@@ -19,8 +19,9 @@ use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBui
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::facts::{ColumnSet, FactsCache};
+use super::joins::with_inputs;
 use super::prune::{Needs, needs_of_inputs};
-use crate::functions::opaque::opaque_constant;
+use crate::functions::opaque::opaque;
 
 #[derive(Debug, Default)]
 pub struct FilledConstants;
@@ -87,17 +88,8 @@ fn hidden(join: &Join, needs: &Needs, facts: &FactsCache) -> Result<Option<Join>
     if left.is_none() && right.is_none() {
         return Ok(None);
     }
-    Join::try_new(
-        left.unwrap_or_else(|| Arc::clone(&join.left)),
-        right.unwrap_or_else(|| Arc::clone(&join.right)),
-        join.on.clone(),
-        join.filter.clone(),
-        join.join_type,
-        join.join_constraint,
-        join.null_equality,
-        join.null_aware,
-    )
-    .map(Some)
+    with_inputs(join, left.unwrap_or_else(|| Arc::clone(&join.left)), right.unwrap_or_else(|| Arc::clone(&join.right)))
+        .map(Some)
 }
 
 /// The plan with `columns` hidden, if there are any. A column that is hidden already is constant no more: it is not hidden twice.
@@ -108,7 +100,7 @@ fn opaque_columns(input: &Arc<LogicalPlan>, columns: &ColumnSet) -> Result<Optio
     let exprs = input.schema().columns().into_iter().enumerate().map(|(position, column)| {
         if columns.contains(&position) {
             let (relation, name) = (column.relation.clone(), column.name.clone());
-            opaque_constant(Expr::Column(column)).alias_qualified(relation, name)
+            opaque(Expr::Column(column)).alias_qualified(relation, name)
         } else {
             Expr::Column(column)
         }

@@ -9,6 +9,7 @@ mod filled_constants;
 mod finest_groups;
 mod groups_of_no_rows;
 mod guarded;
+mod joins;
 mod lateral_unnest;
 mod named_branches;
 mod not_in;

@@ -19,7 +19,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::functions::opaque::opaque_constant;
+use crate::functions::opaque::opaque;
 
 #[derive(Debug, Default)]
 pub struct OpaqueGroupingKeys;
@@ -47,7 +47,7 @@ impl OptimizerRule for OpaqueGroupingKeys {
         let columns = aggregate.input.schema().columns().into_iter().map(|column| {
             if keys.contains(&column) {
                 let (relation, name) = (column.relation.clone(), column.name.clone());
-                opaque_constant(Expr::Column(column)).alias_qualified(relation, name)
+                opaque(Expr::Column(column)).alias_qualified(relation, name)
             } else {
                 Expr::Column(column)
             }

@@ -117,11 +117,11 @@ pub fn split_from(source: &Arc<Source>, dialect: Dialect, start: usize) -> Vec<P
         {
             last.kind = PieceKind::Pending;
         }
-        if let Some(at) = stretch.iter().position(|piece| line_command(piece).is_some())
-            && let Some(begin) = stretch.get(at).and_then(line_command)
-        {
-            let line = stretch[at].range.start..end_of_line(text, begin);
-            pieces.extend(stretch.drain(..at));
+        let first = stretch.iter().enumerate().find_map(|(at, piece)| Some((at, piece, line_command(piece)?)));
+        if let Some((at, piece, begin)) = first {
+            let line = piece.range.start..end_of_line(text, begin);
+            stretch.truncate(at);
+            pieces.extend(stretch);
             start = line.end;
             pieces.push(command_piece(source, line, begin));
             continue;
@@ -138,8 +138,8 @@ fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
 }
 
-/// Where a command begins that is none of SQL's and goes to the end of its line: `.mode csv`, `!quit`, and the bare words `quit`, `exit` and `help`.
-/// No statement begins like that.
+/// Where a command begins that is none of SQL's and goes to the end of its line: `.mode csv`, `!quit`, and the bare words `quit`, `exit`
+/// and `help`. No statement begins like that.
 fn line_command(piece: &Piece) -> Option<usize> {
     let begin = match piece.kind {
         PieceKind::Statement | PieceKind::LastStatement | PieceKind::Pending => piece.body.start,

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::cli::app::read;
-use crate::cli::args::{ExplainArguments, Script};
+use crate::cli::args::{CommonArguments, ExplainArguments, Script};
 use crate::cli::meta::Meta;
 use crate::cli::output::Format;
 use crate::cli::runner::{Ended, MetaCommands, Runner, within_limits};
@@ -21,12 +21,13 @@ use crate::sql::statement::{ParsedStatement, Statement};
 /// Explains every query of the scripts.
 pub(in crate::cli) async fn run(
     arguments: &ExplainArguments,
+    common: &CommonArguments,
     scripts: &[Script],
     runner: &mut Runner,
     meta: &mut Meta,
     lasting: bool,
 ) -> Result<Ended> {
-    let json = is_json(runner)?;
+    let json = is_json(runner, common.format_typed)?;
     let mut pieces = Vec::new();
     for script in scripts {
         let (source, file) = read(script)?;
@@ -71,19 +72,15 @@ pub(in crate::cli) async fn run(
     }
 }
 
-fn is_json(runner: &Runner) -> Result<bool> {
+/// `typed`: the format stands on the command line.
+fn is_json(runner: &Runner, typed: bool) -> Result<bool> {
     match runner.output_options().format {
         Format::Json | Format::Jsonl => Ok(true),
         Format::Table => Ok(false),
         // A setting for results is none for reports.
-        _ if !runner.options.format_chosen || !is_on_command_line("--format") => Ok(false),
+        _ if !runner.options.format_chosen || !typed => Ok(false),
         _ => Err(Error::usage("an explanation is written as text or json").help("--format text or --format json")),
     }
-}
-
-fn is_on_command_line(option: &str) -> bool {
-    std::env::args()
-        .any(|argument| argument.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
 struct Explain<'a> {

@@ -15,6 +15,7 @@ use sqlparser::tokenizer::Span;
 
 use super::{Joined, Mention, MentionKind, Mentions, catalog_of};
 use crate::catalog::model::TableName;
+use crate::sql::rewrite::constraint_of;
 use crate::sql::source::Source;
 use crate::sql::visit::visit_mut;
 
@@ -257,24 +258,11 @@ fn kind_of(operator: &JoinOperator) -> Joined {
 }
 
 fn condition_span(join: &Join, source: &Source) -> Option<Span> {
-    match &join.join_operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => match constraint {
-            JoinConstraint::On(_) | JoinConstraint::Using(_) => Some(with_closing(constraint.span(), source)),
-            JoinConstraint::Natural | JoinConstraint::None => None,
-        },
-        _ => None,
+    match constraint_of(&join.join_operator)? {
+        constraint @ (JoinConstraint::On(_) | JoinConstraint::Using(_)) => {
+            Some(with_closing(constraint.span(), source))
+        }
+        JoinConstraint::Natural | JoinConstraint::None => None,
     }
 }
 

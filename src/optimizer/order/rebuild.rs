@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, Filter, Join, JoinConstraint, JoinType, Log
 
 use super::cost::Costs;
 use super::graph::{Graph, Set, Tree};
+use crate::optimizer::joins::with_inputs;
 
 /// The plan of a tree. The smaller side of each inner join comes first: it is the one that is put into a hash table.
 pub fn plan_of(tree: &Tree, graph: &Graph, costs: &Costs<'_>) -> Result<Arc<LogicalPlan>> {
@@ -88,16 +89,7 @@ impl Rebuild<'_> {
             return internal_err!("an attached relation is attached by its own join");
         };
         let written = &attached.join;
-        let join = Join::try_new(
-            left_plan,
-            Arc::clone(&self.graph.relations[relation].plan),
-            written.on.clone(),
-            written.filter.clone(),
-            written.join_type,
-            written.join_constraint,
-            written.null_equality,
-            written.null_aware,
-        )?;
+        let join = with_inputs(written, left_plan, Arc::clone(&self.graph.relations[relation].plan))?;
         let plan = Arc::new(LogicalPlan::Join(join));
         let set = left.set() | 1 << relation;
         let equal = self.equal_columns(left.set(), 1 << relation).into_iter().map(|(one, other)| one.eq(other));

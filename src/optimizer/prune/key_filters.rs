@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan};
 
 use super::expressions::{can_be_moved, conjuncts, plain_column, substitute};
 use super::plans::filtered;
+use crate::optimizer::joins::with_inputs;
 
 /// The plan without its filters on key columns, and those filters in terms of `key`'s expressions.
 pub struct Stripped {
@@ -106,16 +107,7 @@ fn strip_join(plan: &Arc<LogicalPlan>, join: &Join, key: &HashMap<usize, Expr>) 
     if left.moved.is_empty() && right.moved.is_empty() {
         return Ok(nothing(plan));
     }
-    let join = Join::try_new(
-        left.plan,
-        right.plan,
-        join.on.clone(),
-        join.filter.clone(),
-        join.join_type,
-        join.join_constraint,
-        join.null_equality,
-        join.null_aware,
-    )?;
+    let join = with_inputs(join, left.plan, right.plan)?;
     let moved = left.moved.into_iter().chain(right.moved).collect();
     Ok(Stripped { plan: Arc::new(LogicalPlan::Join(join)), moved })
 }

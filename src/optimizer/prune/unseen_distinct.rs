@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Distinct, Join, LogicalPlan};
 
 use super::exprs::{groups_plainly, project_as};
 use super::{Context, Needs, PruneRule, is_volatile};
+use crate::optimizer::joins::with_inputs;
 use crate::optimizer::trace::{Change, Clause, Event};
 
 #[derive(Debug)]
@@ -73,15 +74,10 @@ fn in_join(join: &Join) -> Result<Option<LogicalPlan>> {
     if left.is_none() && right.is_none() {
         return Ok(None);
     }
-    Ok(Some(LogicalPlan::Join(Join::try_new(
+    Ok(Some(LogicalPlan::Join(with_inputs(
+        join,
         left.map_or_else(|| Arc::clone(&join.left), Arc::new),
         right.map_or_else(|| Arc::clone(&join.right), Arc::new),
-        join.on.clone(),
-        join.filter.clone(),
-        join.join_type,
-        join.join_constraint,
-        join.null_equality,
-        join.null_aware,
     )?)))
 }
 

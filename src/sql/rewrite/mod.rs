@@ -44,6 +44,7 @@ mod where_aliases;
 mod wildcards;
 mod windows;
 
+pub(crate) use ast::constraint_of;
 pub(super) use ast::{query_of, select_of, table_of};
 use std::ops::ControlFlow;
 use std::sync::Arc;

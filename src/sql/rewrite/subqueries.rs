@@ -1,7 +1,8 @@
 //! `SELECT EXISTS (SELECT k FROM u WHERE u.a = t.a)` → `SELECT (SELECT count(*) > 0 FROM u WHERE u.a = t.a)`
 //!
-//! DataFusion plans EXISTS and IN (SELECT …) as joins that filter. Elsewhere, in the SELECT list, GROUP BY and ORDER BY, it
-//! finds out when the plan is run, and then prints it. In the SELECT list EXISTS is a count, if its query is simple enough,
+//! DataFusion plans EXISTS and IN (SELECT …) as joins that filter, which know true and false only: in a filter, an IN for which it matters
+//! that it is unknown becomes a value. Elsewhere, in the SELECT list, GROUP BY and ORDER BY, DataFusion finds out when the plan is
+//! run, and then prints it. In the SELECT list EXISTS is a count, if its query is simple enough,
 //! and IN what `in_as_value.rs` says; the others are refused.
 
 use sqlparser::ast::{

@@ -21,7 +21,8 @@ use self::columns::{Columns, Key, Part, Table};
 use self::star::expand_star;
 use super::Refusal;
 use super::ast::{
-    all_columns, bare, call, constraint, each_expr, folded, joined, query_of, same_name, select_of, table_of,
+    all_columns, bare, call, constraint, constraint_of, each_expr, folded, joined, query_of, same_name, select_of,
+    table_of,
 };
 
 pub(crate) use ask::{ColumnsOf, answer, next_question};
@@ -70,25 +71,6 @@ fn names_columns(table: &TableWithJoins) -> bool {
                     Some(JoinConstraint::Using(_) | JoinConstraint::Natural)
                 )
         })
-}
-
-fn constraint_of(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::Semi(constraint)
-        | JoinOperator::LeftSemi(constraint)
-        | JoinOperator::RightSemi(constraint)
-        | JoinOperator::Anti(constraint)
-        | JoinOperator::LeftAnti(constraint)
-        | JoinOperator::RightAnti(constraint) => Some(constraint),
-        _ => None,
-    }
 }
 
 /// The FROM items whose columns a SELECT sees, from left to right.
