@@ -182,15 +182,22 @@ async fn write_out_joins(
 ) -> Result<()> {
     while let Some(queries) = rewrite::next_question(statement) {
         let mut columns: Vec<rewrite::ColumnsOf> = Vec::new();
+        let mut failed = None;
         for query in queries {
             let state = tables.state();
             let query = PlannedStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
-            // One that fails will fail in the statement, too, which says where.
-            let plan = planning::aside(async move { state.statement_to_plan(query).await }).await.ok();
             let names = |plan: LogicalPlan| plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-            columns.push(plan.map(names));
+            match planning::aside(async move { state.statement_to_plan(query).await }).await {
+                Ok(plan) => columns.push(Some(names(plan))),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    columns.push(None);
+                }
+            }
         }
-        rewrite::answer(statement, columns, source)?;
+        // What is wrong within an item of FROM is why its columns are not known.
+        rewrite::answer(statement, columns, source)
+            .map_err(|refusal| failed.map_or(refusal, |error| in_statement(&error, source)))?;
     }
     Ok(())
 }
