@@ -31,7 +31,7 @@ pub(crate) fn is_column_twice(error: &DataFusionError) -> bool {
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => is_column_twice(inner),
         // The error has no variant of its own.
-        DataFusionError::Plan(message) => message.contains("Projections require unique expression names"),
+        DataFusionError::Plan(message) => message.contains("require unique expression names"),
         DataFusionError::SchemaError(error, _) => matches!(
             error.as_ref(),
             // A column of a table, and another one that was given its name.
@@ -255,7 +255,7 @@ fn column_not_found(field: &Column, valid: &[Column]) -> Error {
     }
 }
 
-pub(crate) fn not_by_equality() -> Error {
+fn not_by_equality() -> Error {
     Error::statement("a subquery that refers to its outer query can do so by equality in its WHERE only")
         .help("write it as a join with a GROUP BY")
 }

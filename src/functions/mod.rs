@@ -16,12 +16,14 @@ mod field_at;
 pub(crate) mod hive;
 mod kind;
 mod map_access;
+pub(crate) mod only_value;
 pub mod opaque;
 pub mod outer_items;
 mod search;
 mod shared;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told_apart;
 
 use std::sync::{Arc, LazyLock};
 
@@ -32,7 +34,7 @@ use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::functions::math::{ceil, signum};
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::logical_expr::planner::ExprPlanner;
-use datafusion::logical_expr::{Cast, Expr};
+use datafusion::logical_expr::{Cast, Expr, ScalarUDF};
 use datafusion::prelude::SessionContext;
 use parking_lot::Mutex;
 
@@ -64,6 +66,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     // The standard's names.
     state.register_udf(Arc::new(ceil().as_ref().clone().with_aliases(["ceiling"])))?;
     state.register_udaf(Arc::new(bool_and_udaf().as_ref().clone().with_aliases(["every"])))?;
+    state.register_udf(Arc::new(ScalarUDF::from(told_apart::ToldApart::new())))?;
     add(state, entries(Dialect::Ansi))
 }
 

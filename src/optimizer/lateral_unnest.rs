@@ -20,7 +20,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, SubqueryAlias, Unnest,
+    Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, SubqueryAlias, Unnest,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::scalar::ScalarValue;
@@ -46,14 +46,10 @@ impl OptimizerRule for LateralUnnest {
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
-        if !join.on.is_empty() || !reads_outer_columns(&join.right) || !is_of_one_row(&join.right) {
+        if !is_computed_on_the_row(join) {
             return Ok(Transformed::no(plan));
         }
-        let keeps_all = match join.join_type {
-            JoinType::Inner => false,
-            JoinType::Left if is_always(join.filter.as_ref()) && has_one_unnest_only(&join.right) => true,
-            _ => return Ok(Transformed::no(plan)),
-        };
+        let keeps_all = join.join_type == JoinType::Left;
         let left = Carried::new(join.left.as_ref())?;
         let Some(computed) = left.compute(&join.right, keeps_all)? else { return Ok(Transformed::no(plan)) };
         let right = join.right.schema().columns().into_iter().map(Expr::Column);
@@ -64,6 +60,16 @@ impl OptimizerRule for LateralUnnest {
         };
         Ok(Transformed::yes(restored.build()?))
     }
+}
+
+/// Whether the right side of a join is a function of the left side's row.
+pub(super) fn is_computed_on_the_row(join: &Join) -> bool {
+    let is_kept = match join.join_type {
+        JoinType::Inner => true,
+        JoinType::Left => is_always(join.filter.as_ref()) && has_one_unnest_only(&join.right),
+        _ => false,
+    };
+    is_kept && join.on.is_empty() && reads_outer_columns(&join.right) && is_of_one_row(&join.right)
 }
 
 /// The left side under names that nothing else has, so that the projections of the right side can carry it along.

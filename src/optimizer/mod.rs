@@ -2,6 +2,7 @@
 
 mod aggregate_parts;
 mod counted_rows;
+mod dependent_joins;
 #[doc(hidden)]
 pub mod early_groups;
 pub mod facts;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 pub(crate) use counted_rows::count_equal_rows;
+pub(crate) use dependent_joins::eliminate_dependent_joins;
 use early_groups::EarlyGroups;
 use filled_constants::FilledConstants;
 use finest_groups::FinestGroups;

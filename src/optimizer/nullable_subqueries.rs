@@ -13,9 +13,10 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery, Union};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use crate::functions::opaque::{is_nullable, nullable};
@@ -34,9 +35,24 @@ impl OptimizerRule for NullableSubqueries {
         }
         plan.transform_up_with_subqueries(|plan| {
             let changed = plan.map_expressions(|expr| expr.transform_down(in_expr))?;
-            Ok(Transformed::yes(changed.data.recompute_schema()?))
+            match changed.data {
+                LogicalPlan::Union(union) => Ok(Transformed::yes(LogicalPlan::Union(with_nulls_of_inputs(union)?))),
+                other => Ok(Transformed::yes(other.recompute_schema()?)),
+            }
         })
     }
+}
+
+/// DataFusion keeps the schema of a union, also where an input has come to give NULL.
+fn with_nulls_of_inputs(union: Union) -> Result<Union> {
+    let fields = union.schema.iter().enumerate().map(|(position, (qualifier, field))| {
+        let gives_null =
+            |input: &Arc<LogicalPlan>| input.schema().fields().get(position).is_some_and(|f| f.is_nullable());
+        let is_nullable = field.is_nullable() || union.inputs.iter().any(gives_null);
+        (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(is_nullable)))
+    });
+    let schema = DFSchema::new_with_metadata(fields.collect(), union.schema.metadata().clone())?;
+    Ok(Union { schema: Arc::new(schema), inputs: union.inputs })
 }
 
 fn has_never_null(plan: &LogicalPlan) -> Result<bool> {

@@ -1,27 +1,29 @@
 //! From a statement to a logical plan, and on to rows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::plan_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::parser::{ExplainStatement, Statement as PlannedStatement};
+use datafusion::sql::parser::{CopyToSource, ExplainStatement, Statement as PlannedStatement};
 use futures::StreamExt;
 use sqlparser::ast;
 
 use super::call_places::CallPlaces;
 use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
-use crate::error::datafusion::{in_statement, is_column_twice, not_by_equality};
+use crate::error::datafusion::{in_statement, is_column_twice};
 use crate::error::{Error, Result};
 use crate::execution::planning;
 use crate::functions;
-use crate::optimizer::{count_equal_rows, move_subqueries_below_groups};
+use crate::optimizer::{count_equal_rows, eliminate_dependent_joins, move_subqueries_below_groups};
 use crate::sql::dialect::Dialect;
 use crate::sql::rewrite;
 use crate::sql::source::Source;
@@ -154,12 +156,16 @@ pub(super) async fn plan_ast(
         Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
         Dialect::Hive => super::patterns::check(&statement, source)?,
     }
-    let as_written = query_of(&mut statement).is_some().then(|| statement.clone());
+    let as_written = query_within(&mut statement).is_some().then(|| statement.clone());
     let mut names = query_of(&mut statement).map(rewrite::remember_names).unwrap_or_default();
     let planned = match to_logical(statement, tables, source).await {
         Err(Unplanned::ColumnTwice(error)) => {
             let apart = as_written.and_then(|mut statement| {
-                names = query_of(&mut statement).and_then(rewrite::tell_all_apart)?;
+                match query_of(&mut statement) {
+                    Some(query) => names = rewrite::tell_all_apart(query)?,
+                    // The names are those of what is written.
+                    None => rewrite::name_casts(query_within(&mut statement)?).then_some(())?,
+                }
                 Some(statement)
             });
             let Some(apart) = apart else { return Err(error) };
@@ -202,16 +208,19 @@ async fn write_out_joins(
     Ok(())
 }
 
-/// DataFusion makes no join of a subquery that reads the outer query from within a subquery in its FROM, where IN as a value has the given
-/// one. What it makes instead fails, or would.
-fn refuse_correlated_rows(plan: &LogicalPlan) -> DataFusionResult<()> {
-    plan.apply_with_subqueries(|plan| match plan {
-        LogicalPlan::SubqueryAlias(alias)
-            if alias.alias.table() == rewrite::SUBQUERY_ROWS && !alias.input.all_out_ref_exprs().is_empty() =>
-        {
-            Err(not_by_equality().into())
+/// `GROUP BY a, CAST(a AS DOUBLE)`: the planner takes both, by one name, and the optimizer fails.
+fn refuse_equal_names(plan: &LogicalPlan) -> DataFusionResult<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Aggregate(aggregate) = node {
+            let mut names = HashSet::new();
+            for expr in aggregate.group_expr.iter().chain(&aggregate.aggr_expr) {
+                let name = expr.schema_name().to_string();
+                if let Some(name) = names.replace(name) {
+                    return plan_err!("Groupings require unique expression names, and {name} occurs twice");
+                }
+            }
         }
-        _ => Ok(TreeNodeRecursion::Continue),
+        Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(())
 }
@@ -244,8 +253,9 @@ async fn to_logical(
     let state = tables.state();
     let planned = planning::aside(async move {
         let plan = functions::settle(state.statement_to_plan(statement).await?, dialect)?;
-        refuse_correlated_rows(&plan)?;
-        Ok((move_subqueries_below_groups(count_equal_rows(plan)?)?, state))
+        refuse_equal_names(&plan)?;
+        let plan = move_subqueries_below_groups(count_equal_rows(plan)?)?;
+        Ok((eliminate_dependent_joins(plan)?, state))
     });
     planned.await.map_err(|error| {
         let is_twice = is_column_twice(&error);
@@ -271,4 +281,22 @@ fn query_of(statement: &mut PlannedStatement) -> Option<&mut ast::Query> {
         },
         _ => None,
     }
+}
+
+/// The query whose rows a statement gives, writes or explains; a list of VALUES gives no name twice.
+fn query_within(statement: &mut PlannedStatement) -> Option<&mut ast::Query> {
+    let query = match statement {
+        PlannedStatement::Statement(ast) => match ast.as_mut() {
+            ast::Statement::Query(query) => query,
+            ast::Statement::Insert(insert) => insert.source.as_mut()?,
+            _ => return None,
+        },
+        PlannedStatement::Explain(explain) => return query_within(&mut explain.statement),
+        PlannedStatement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => query,
+            CopyToSource::Relation(_) => return None,
+        },
+        _ => return None,
+    };
+    (!matches!(query.body.as_ref(), ast::SetExpr::Values(_))).then_some(query.as_mut())
 }

@@ -30,7 +30,7 @@ mod inputs;
 mod key_filters;
 mod missing;
 mod narrow;
-mod needs;
+pub(super) mod needs;
 mod null_rejection;
 mod null_test;
 mod one_row_side;

@@ -6,13 +6,18 @@
 //!
 //! Which columns `*` stands for, and what it calls an expression (all subqueries the same), is known to the planner only. Where it says
 //! that a name occurs a second time (`SELECT a, *`), [`tell_all_apart`] gives each item a name of its own, and the query is planned again.
+//! Its names leave out casts (`sum(a)` is also `sum(CAST(a AS DOUBLE))`), so these are put into a call that has one.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::Schema;
-use sqlparser::ast::{Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, VisitorMut};
+use sqlparser::ast::{
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Value, VisitorMut,
+};
 
+use super::ast::call;
+use crate::functions::told_apart::ToldApart;
 use crate::sql::visit::visit_mut;
 
 /// The names that a query's result is to have, item by item of its SELECT list.
@@ -68,7 +73,8 @@ pub(crate) fn remember_names(query: &mut Query) -> OutputNames {
 /// The same for a query of which the planner has found that it gives a name twice; `None` where there is nothing to name.
 pub(crate) fn tell_all_apart(query: &mut Query) -> Option<OutputNames> {
     let named: Vec<_> = selects(&mut query.body).into_iter().map(|select| names_of(select, Apart::FromAll)).collect();
-    if named.iter().all(|names| names.planned.is_empty()) {
+    let has_casts = name_casts(query);
+    if !has_casts && named.iter().all(|names| names.planned.is_empty()) {
         return None;
     }
     let first = named.into_iter().next()?;
@@ -84,6 +90,13 @@ pub(crate) fn tell_all_apart(query: &mut Query) -> Option<OutputNames> {
         }
     }
     Some(first)
+}
+
+/// Puts each cast into a call whose name tells it from what is cast; false if there is none.
+pub(crate) fn name_casts(query: &mut Query) -> bool {
+    let mut found = false;
+    let _ = visit_mut(query, &mut CastNamer { found: &mut found });
+    found
 }
 
 /// The SELECTs that a query is made of. The first one names the result.
@@ -141,6 +154,24 @@ fn names_of(select: &mut Select, apart: Apart) -> OutputNames {
         names.items.push(Some(name));
     }
     names
+}
+
+struct CastNamer<'a> {
+    found: &'a mut bool,
+}
+
+impl VisitorMut for CastNamer<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { .. } = expr {
+            let span = expr.span();
+            let cast = std::mem::replace(expr, Expr::value(Value::Null));
+            *expr = call(ToldApart::NAME, vec![cast], span);
+            *self.found = true;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn without_casts(expr: &Expr) -> Expr {

@@ -27,6 +27,7 @@ mod order_by_all;
 mod quantified;
 mod refused;
 mod rlike;
+mod row_in;
 mod rows;
 mod session_values;
 mod set_operations;
@@ -53,8 +54,7 @@ use sqlparser::ast::{Expr, OrderBy, Query, Select, SetExpr, Statement, TableFact
 use sqlparser::tokenizer::Span;
 
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
-pub(crate) use column_names::{remember_names, tell_all_apart};
-pub(crate) use quantified::ROWS as SUBQUERY_ROWS;
+pub(crate) use column_names::{name_casts, remember_names, tell_all_apart};
 pub(crate) use session_values::fill_in_session_values;
 pub(crate) use using::{ColumnsOf, answer, next_question};
 pub(crate) use where_aliases::resolve_where_aliases;

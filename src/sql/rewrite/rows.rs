@@ -44,7 +44,7 @@ pub(super) fn compare_columns(expr: &mut Expr) -> Result<(), Refusal> {
 }
 
 /// The columns of `(a, b)` or `ROW(a, b)`.
-fn columns(expr: &Expr) -> Option<Vec<Expr>> {
+pub(super) fn columns(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Tuple(columns) if !columns.is_empty() => Some(columns.clone()),
         Expr::Function(function) if bare(&function.name).is_some_and(|name| folded(name) == "row") => {
@@ -81,7 +81,7 @@ fn negate(expr: Option<Expr>, negated: bool) -> Option<Expr> {
 }
 
 /// Two rows, column by column.
-fn comparison(left: Vec<Expr>, op: &BinaryOperator, right: Vec<Expr>) -> Result<Expr, Refusal> {
+pub(super) fn comparison(left: Vec<Expr>, op: &BinaryOperator, right: Vec<Expr>) -> Result<Expr, Refusal> {
     if left.len() != right.len() {
         let span = right.first().map_or(Span::empty(), Spanned::span);
         return Err(Refusal::new(
@@ -187,6 +187,6 @@ mod tests {
     fn rows_that_do_not_fit_are_refused() {
         refused("SELECT (a, b) = (▸1, 2, 3) FROM t", "a row of 2 columns is compared with one of 3");
         refused("SELECT (a, b) IN ((1, 2), (▸1, 2, 3)) FROM t", "a row of 2 columns is compared with one of 3");
-        refused("SELECT 1 FROM t WHERE (▸a, b) IN (SELECT a, k FROM u)", "IN (SELECT …) takes one column");
+        refused("SELECT 1 FROM t JOIN u ON (▸a, b) IN (SELECT a, k FROM v)", "IN (SELECT …) takes one column");
     }
 }

@@ -2,27 +2,47 @@
 //!
 //! DataFusion plans EXISTS and IN (SELECT …) as joins that filter, which know true and false only: in a filter, an IN for which it matters
 //! that it is unknown becomes a value. Elsewhere, in the SELECT list, GROUP BY and ORDER BY, DataFusion finds out when the plan is
-//! run, and then prints it. In the SELECT list EXISTS is a count, if its query is simple enough,
-//! and IN what `in_as_value.rs` says; the others are refused.
+//! run, and then prints it. There EXISTS is a count, and IN what `in_as_value.rs` says.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, OrderBy, Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator,
+    BinaryOperator, Expr, Function, GroupByExpr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, Spanned,
+    TableAlias, TableFactor, UnaryOperator,
 };
 use sqlparser::tokenizer::Span;
 
 use super::Refusal;
-use super::ast::{bare, call_of_all_rows, each_expr, folded, number};
+use super::ast::{bare, call_of_all_rows, each_expr, folded, number, query_of, select_of};
 use super::function_names::built_in;
 use super::rows::not_one_column;
-use super::{in_as_value, quantified};
+use super::{in_as_value, quantified, row_in, rows};
 
 pub(super) fn outside_of_filters(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<(), Refusal> {
-    each_expr(&mut select.projection, as_value)?;
-    each_expr(&mut select.group_by, |expr| refuse(expr, "GROUP BY"))?;
+    for item in &mut select.projection {
+        let written = written(item);
+        each_expr(item, as_value)?;
+        // A column is called by what was asked for.
+        if let (Some(name), SelectItem::UnnamedExpr(expr)) = (written, &*item)
+            && expr.to_string() != name
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
+        }
+    }
+    each_expr(&mut select.group_by, as_value)?;
     match order_by {
-        Some(order_by) => each_expr(order_by, |expr| refuse(expr, "ORDER BY")),
+        Some(order_by) => each_expr(order_by, as_value),
         None => Ok(()),
     }
+}
+
+/// The text of an item without a name that has a condition with a subquery.
+fn written(item: &mut SelectItem) -> Option<String> {
+    let SelectItem::UnnamedExpr(expr) = &*item else { return None };
+    let name = expr.to_string();
+    let search = each_expr(item, |part| match part {
+        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. } => Err(()),
+        _ => Ok(()),
+    });
+    search.is_err().then_some(name)
 }
 
 /// Where a condition stands, and so what unknown means there.
@@ -59,10 +79,17 @@ fn in_filter(expr: &mut Expr, place: Place) -> Result<(), Refusal> {
             true if place == Place::Term => Ok(()),
             _ => in_filter(inner, Place::Value),
         },
-        Expr::InSubquery { negated, .. } => match (place, negated) {
-            (Place::Term, _) | (Place::Below, false) => Ok(()),
-            _ => as_value(expr),
-        },
+        Expr::InSubquery { expr: value, subquery, negated } => {
+            let is_condition = place == Place::Term || (place == Place::Below && !*negated);
+            match rows::columns(value) {
+                Some(row) if is_condition => {
+                    *expr = row_in::as_condition(row, subquery, *negated)?;
+                    Ok(())
+                }
+                _ if is_condition => Ok(()),
+                _ => as_value(expr),
+            }
+        }
         Expr::AnyOp { .. } | Expr::AllOp { .. } => {
             quantified::to_aggregates(expr);
             match expr {
@@ -83,16 +110,6 @@ fn is_in(expr: &Expr) -> bool {
         Expr::InSubquery { negated, .. } => !negated,
         _ => false,
     }
-}
-
-fn refuse(expr: &Expr, clause: &str) -> Result<(), Refusal> {
-    let (what, span) = match expr {
-        Expr::InSubquery { expr: value, .. } => ("IN (SELECT …)", value.span()),
-        Expr::Exists { subquery, .. } => ("EXISTS", subquery.span()),
-        _ => return Ok(()),
-    };
-    Err(Refusal::new(format!("{what} is not supported in {clause}"), span)
-        .help("select it in a subquery in FROM, and use its column"))
 }
 
 fn negated_if(negated: bool, expr: Expr) -> Expr {
@@ -126,11 +143,7 @@ fn as_value(expr: &mut Expr) -> Result<(), Refusal> {
             Ok(())
         }
         Expr::Exists { subquery, negated } => {
-            let span = subquery.span();
-            let Some(count) = count_of(subquery) else {
-                return Err(Refusal::new("EXISTS over this query is not supported as a value", span)
-                    .help("use EXISTS (SELECT 1 FROM … WHERE …), or put the query into a WITH"));
-            };
+            let count = count_of(subquery).unwrap_or_else(|| count_of_all(subquery));
             *expr = negated_if(*negated, Expr::Subquery(Box::new(count)));
             Ok(())
         }
@@ -179,12 +192,27 @@ fn count_of(query: &Query) -> Option<Query> {
         return None;
     }
     select.distinct = None;
-    select.projection = vec![SelectItem::UnnamedExpr(Expr::BinaryOp {
+    select.projection = vec![has_rows()];
+    Some(query)
+}
+
+/// `SELECT count(*) > 0 FROM (query) AS _rows`
+fn count_of_all(query: &Query) -> Query {
+    let rows = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query.clone()),
+        alias: Some(TableAlias { explicit: true, name: Ident::new(quantified::ROWS), columns: Vec::new(), at: None }),
+        sample: None,
+    };
+    query_of(SetExpr::Select(Box::new(select_of(vec![has_rows()], Some(rows)))))
+}
+
+fn has_rows() -> SelectItem {
+    SelectItem::UnnamedExpr(Expr::BinaryOp {
         left: Box::new(call_of_all_rows("count", Span::empty())),
         op: BinaryOperator::Gt,
         right: Box::new(number(0, Span::empty())),
-    })];
-    Some(query)
+    })
 }
 
 /// Whether an item gives a value for each row: an aggregate gives one for all, unnest() several or none.
@@ -208,7 +236,8 @@ mod tests {
             rewritten(
                 "SELECT CASE WHEN NOT EXISTS (SELECT DISTINCT k FROM u WHERE u.a = t.a ORDER BY k) THEN 1 END FROM t"
             ),
-            "SELECT CASE WHEN NOT (SELECT count(*) > 0 FROM u WHERE u.a = t.a) THEN 1 END FROM t"
+            "SELECT CASE WHEN NOT (SELECT count(*) > 0 FROM u WHERE u.a = t.a) THEN 1 END \
+             AS \"CASE WHEN NOT EXISTS (SELECT DISTINCT k FROM u WHERE u.a = t.a ORDER BY k) THEN 1 END\" FROM t"
         );
     }
 
@@ -235,12 +264,23 @@ mod tests {
     }
 
     #[test]
-    fn queries_that_count_otherwise_are_refused() {
-        let message = "EXISTS over this query is not supported as a value";
-        refused("SELECT EXISTS (▸SELECT max(k) FROM u)", message);
-        refused("SELECT EXISTS (▸SELECT 1 FROM u GROUP BY k)", message);
-        refused("SELECT EXISTS (▸SELECT 1 FROM u LIMIT 0)", message);
-        refused("SELECT NOT EXISTS (▸SELECT 1 UNION SELECT 2)", message);
+    fn rows_of_a_query_that_cannot_be_made_a_count_are_counted_around_it() {
+        for query in
+            ["SELECT max(k) FROM u", "SELECT 1 FROM u GROUP BY k", "SELECT 1 FROM u LIMIT 0", "SELECT 1 UNION SELECT 2"]
+        {
+            assert_eq!(
+                rewritten(&format!("SELECT NOT EXISTS ({query}) AS x")),
+                format!("SELECT NOT (SELECT count(*) > 0 FROM ({query}) AS _rows) AS x")
+            );
+        }
+        assert_eq!(
+            rewritten("SELECT count(*) FROM t GROUP BY EXISTS (SELECT 1 FROM u)"),
+            "SELECT count(*) FROM t GROUP BY (SELECT count(*) > 0 FROM u)"
+        );
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused() {
         refused(
             "SELECT (▸a, b) IN (SELECT a, k FROM u) FROM t",
             "IN (SELECT …) with several columns is not supported as a value",
@@ -250,7 +290,5 @@ mod tests {
             "SELECT ▸max(a) + 1 IN (SELECT a FROM u) FROM t",
             "IN (SELECT …) of an aggregate or a window is not supported as a value",
         );
-        refused("SELECT a FROM t ORDER BY ▸a IN (SELECT a FROM u)", "IN (SELECT …) is not supported in ORDER BY");
-        refused("SELECT count(*) FROM t GROUP BY EXISTS (▸SELECT 1 FROM u)", "EXISTS is not supported in GROUP BY");
     }
 }
