@@ -71,6 +71,9 @@ const PUSH_DOWN: &str = "push_down_filter";
 /// What mends its predicates comes before it.
 const DECORRELATION: &str = "decorrelate_predicate_subquery";
 
+/// What drops sort keys and group keys that others seem to determine.
+const KEY_READERS: [&str; 2] = ["eliminate_duplicated_expr", "optimize_projections"];
+
 /// The rules in the order in which they run, without those named in `disabled`, be they DataFusion's or ours. What our rules do goes
 /// to `trace`.
 pub fn rules_with_prune(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
@@ -79,8 +82,11 @@ pub fn rules_with_prune(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<R
 
 /// The names of all rules, in the order in which they run. Those that `prune` drives come after it.
 pub fn rule_names() -> Vec<String> {
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for rule in all(&HashSet::new(), SharedTrace::default()) {
+        if names.iter().any(|name| name == rule.name()) {
+            continue;
+        }
         names.push(rule.name().to_string());
         if rule.name() == PRUNE {
             names.extend(prune::all().iter().map(|rule| rule.name().to_string()));
@@ -116,8 +122,12 @@ fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     rules.insert(place + 1, Arc::new(NotIn));
     // Before the others fold IS NULL of what is never NULL.
     rules.insert(0, Arc::new(NullableSubqueries));
-    // First: each rule may draw conclusions from keys that are none.
+    // First, and wherever DataFusion draws conclusions from keys: an outer join that was made another one may have them only now.
     rules.insert(0, Arc::new(RepeatedKeys));
+    for reader in KEY_READERS {
+        let place = rules.iter().position(|rule| rule.name() == reader).unwrap_or_default();
+        rules.insert(place, Arc::new(RepeatedKeys));
+    }
     // Before it: there is one plan with unnest() in it then, and no join.
     rules.insert(0, Arc::new(LateralUnnest));
     // Last: they hide what the others look for.

@@ -7,6 +7,7 @@
 //!
 //! SELECT t.id, u.x FROM t, u GROUP BY t.id, u.x ORDER BY t.id, u.x
 //! SELECT DISTINCT id FROM (SELECT t.id, u.x FROM t, u GROUP BY t.id, u.x)
+//! SELECT DISTINCT t.id, u.x FROM t, u ORDER BY t.id, u.x
 //! ```
 //!
 //! DataFusion takes the keys of the input for keys of the output. So it drops the DISTINCT, the second sort key, and a group key that
@@ -25,10 +26,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{Column, Dependency, FunctionalDependence};
+use datafusion::common::{Column, DFSchema, Dependency, FunctionalDependence};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, Unnest};
+use datafusion::logical_expr::{Aggregate, Distinct, DistinctOn, Expr, LogicalPlan, Projection, Unnest};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
@@ -116,6 +117,23 @@ fn without_keys(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             let rebuilt = Aggregate::try_new(input, aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?;
             Ok(Transformed::yes(LogicalPlan::Aggregate(rebuilt)))
         }
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            let hidden = repeated(&node);
+            let input = match hidden.is_empty() {
+                true => Arc::clone(input),
+                false => Arc::new(keyless_input(input, &hidden)?),
+            };
+            Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::All(input))))
+        }
+        LogicalPlan::Distinct(Distinct::On(distinct)) => {
+            let hidden = repeated(&node);
+            if hidden.is_empty() {
+                return Ok(Transformed::yes(node.recompute_schema()?));
+            }
+            let input = Arc::new(keyless_input(&distinct.input, &hidden)?);
+            let rebuilt = DistinctOn { input, ..distinct.clone() };
+            Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(rebuilt))))
+        }
         _ => Ok(Transformed::yes(node.recompute_schema()?)),
     })
 }
@@ -127,18 +145,31 @@ fn repeated(node: &LogicalPlan) -> Vec<usize> {
         LogicalPlan::Unnest(unnest) => {
             unnest.input.schema().functional_dependencies().iter().filter_map(first).collect()
         }
-        LogicalPlan::Aggregate(aggregate) => {
-            let schema = aggregate.input.schema();
-            let keys: Vec<Option<usize>> = aggregate.group_expr.iter().map(|key| plain_column(key, schema)).collect();
-            let is_repeated = |key: &&FunctionalDependence| {
-                key.mode == Dependency::Multi
-                    && key.source_indices.iter().all(|column| keys.contains(&Some(*column)))
-                    && keys.iter().any(|group| group.is_none_or(|column| !key.target_indices.contains(&column)))
-            };
-            schema.functional_dependencies().iter().filter(is_repeated).filter_map(first).collect()
+        LogicalPlan::Aggregate(aggregate) => of_groups(&aggregate.group_expr, aggregate.input.schema()),
+        // They become groupings.
+        LogicalPlan::Distinct(Distinct::On(distinct)) => of_groups(&distinct.on_expr, distinct.input.schema()),
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+            of_groups(&columns, input.schema())
         }
         _ => Vec::new(),
     }
+}
+
+/// The columns of the input of a grouping that DataFusion would take for keys of the groups, though others are grouped by as well.
+fn of_groups(groups: &[Expr], schema: &DFSchema) -> Vec<usize> {
+    let keys: Vec<Option<usize>> = groups.iter().map(|key| plain_column(key, schema)).collect();
+    let is_repeated = |key: &&FunctionalDependence| {
+        key.mode == Dependency::Multi
+            && key.source_indices.iter().all(|column| keys.contains(&Some(*column)))
+            && keys.iter().any(|group| group.is_none_or(|column| !key.target_indices.contains(&column)))
+    };
+    schema
+        .functional_dependencies()
+        .iter()
+        .filter(is_repeated)
+        .filter_map(|key| key.source_indices.first().copied())
+        .collect()
 }
 
 /// The positions, and those of the same columns under other names: when one is not read any more, another is taken for the key.

@@ -24,7 +24,8 @@ use datafusion::logical_expr::{
     when,
 };
 
-use super::{Eliminator, or_true, outer_columns, refusal, rows_again, same};
+use super::correlation::outer_columns;
+use super::{Eliminator, or_true, refusal, rows_again, same};
 
 /// The outer query of a subquery, and the columns of it that the subquery reads.
 #[derive(Debug)]

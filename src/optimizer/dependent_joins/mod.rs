@@ -29,23 +29,26 @@
 //! This is no rule of the optimizer, since DataFusion checks before its first rule that subqueries have a form it knows.
 
 mod bind;
+mod correlation;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
     Sort, Subquery, lit,
 };
-use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
 
 use self::bind::Outer;
+use self::correlation::{
+    Which, add_columns_of_subqueries, has_lateral, has_subquery, is_ours, outer_columns, pulls_up_lateral, reads_only,
+    subquery_of,
+};
 use super::lateral_unnest::is_computed_on_the_row;
 use super::prune::needs::{has_volatile, is_volatile};
 use crate::error::Error;
@@ -70,15 +73,6 @@ pub(crate) fn eliminate_dependent_joins(plan: LogicalPlan) -> Result<LogicalPlan
         Some(column) => Err(refusal(&format!("it reads {column}, which is not known where it stands"))),
         None => Ok(plan),
     }
-}
-
-/// Which subqueries are made joins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    /// The ones for which DataFusion cannot.
-    Others,
-    /// All, within a subquery that gets combinations itself: DataFusion does not see these.
-    All,
 }
 
 #[derive(Debug, Default)]
@@ -292,152 +286,6 @@ impl Eliminator {
             .build()?;
         Ok(())
     }
-}
-
-/// What is asked of a subquery.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Value,
-    Rows,
-}
-
-fn subquery_of(expr: &Expr) -> Option<(&Subquery, Form)> {
-    match expr {
-        Expr::ScalarSubquery(subquery) => Some((subquery, Form::Value)),
-        Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
-            Some((subquery, Form::Rows))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a subquery of an outer query with this schema is made a join here.
-fn is_ours(subquery: &Subquery, form: Form, schema: &DFSchema, which: Which) -> Result<bool> {
-    let read = outer_columns(&subquery.subquery)?;
-    let is_known_here = read.iter().all(|column| schema.has_column(column));
-    Ok(!read.is_empty() && (which == Which::All || !is_known_here || !pulls_up(&subquery.subquery, form)?))
-}
-
-/// Whether DataFusion makes a join of a subquery.
-fn pulls_up(plan: &LogicalPlan, form: Form) -> Result<bool> {
-    let mut rules = match form {
-        Form::Value => PullUpCorrelatedExpr::new().with_need_handle_count_bug(true),
-        Form::Rows => PullUpCorrelatedExpr::new().with_exists_sub_query(true),
-    };
-    let is_known = match form {
-        Form::Value => plan.max_rows().is_some_and(|rows| rows <= 1) && !reads_within_from(plan)?,
-        Form::Rows => true,
-    };
-    let is_known = is_known && !reads_from_deeper(plan)?;
-    // An error in there is one of DataFusion's rule, which is not asked again then.
-    Ok(is_known && plan.clone().rewrite(&mut rules).is_ok() && rules.can_pull_up)
-}
-
-/// Whether a subquery within the subquery reads the outer query. DataFusion looks for its columns one level further out only.
-fn reads_from_deeper(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply(|node| {
-        let mut columns = Vec::new();
-        add_columns_of_subqueries(node, &mut columns)?;
-        found |= !columns.is_empty();
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
-}
-
-/// Whether a subquery in FROM reads the outer query. DataFusion loses the way to its columns.
-fn reads_within_from(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply(|node| {
-        if let LogicalPlan::SubqueryAlias(alias) = node {
-            found |= !outer_columns(&alias.input)?.is_empty();
-        }
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
-}
-
-fn pulls_up_lateral(right: &LogicalPlan) -> Result<bool> {
-    let plan = match right {
-        LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
-        other => other,
-    };
-    let LogicalPlan::Subquery(subquery) = plan else { return Ok(false) };
-    let mut rules = PullUpCorrelatedExpr::new().with_need_handle_count_bug(true);
-    let is_rewritten = subquery.subquery.as_ref().clone().rewrite(&mut rules).is_ok();
-    let is_pulled_up = is_rewritten && rules.can_pull_up && rules.pull_up_having_expr.is_none();
-    Ok(is_pulled_up && !reads_from_deeper(&subquery.subquery)?)
-}
-
-/// The columns of outer queries that a plan reads, also in subqueries of its own, in the order in which they occur.
-fn outer_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
-    let mut columns = Vec::new();
-    add_outer_columns(plan, &mut columns)?;
-    Ok(columns)
-}
-
-fn add_outer_columns(plan: &LogicalPlan, columns: &mut Vec<Column>) -> Result<()> {
-    plan.apply_expressions(|expr| {
-        expr.apply(|expr| {
-            if let Expr::OuterReferenceColumn(_, column) = expr {
-                columns.push(column.clone());
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
-    add_columns_of_subqueries(plan, columns)?;
-    match plan {
-        // What is on the right has just been added.
-        LogicalPlan::Join(join) if has_lateral(&join.right) => add_outer_columns(&join.left, columns)?,
-        _ => plan.inputs().into_iter().try_for_each(|input| add_outer_columns(input, columns))?,
-    }
-    let mut seen = HashSet::new();
-    columns.retain(|column| seen.insert(column.clone()));
-    Ok(())
-}
-
-/// The columns that the subqueries of a node read, and that are not the node's own.
-fn add_columns_of_subqueries(node: &LogicalPlan, columns: &mut Vec<Column>) -> Result<()> {
-    let mut add = |subquery: &LogicalPlan, own: &[&LogicalPlan]| {
-        let read = outer_columns(subquery)?.into_iter();
-        columns.extend(read.filter(|column| !own.iter().any(|input| input.schema().has_column(column))));
-        Ok::<(), DataFusionError>(())
-    };
-    let inputs = node.inputs();
-    node.apply_expressions(|expr| {
-        expr.apply(|expr| {
-            match expr {
-                Expr::SetComparison(SetComparison { subquery, .. }) => add(&subquery.subquery, &inputs)?,
-                _ => {
-                    if let Some((subquery, _)) = subquery_of(expr) {
-                        add(&subquery.subquery, &inputs)?;
-                    }
-                }
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
-    match node {
-        LogicalPlan::Join(join) if has_lateral(&join.right) => add(&join.right, &[&join.left]),
-        _ => Ok(()),
-    }
-}
-
-fn reads_only(plan: &LogicalPlan, schema: &DFSchema) -> Result<bool> {
-    Ok(outer_columns(plan)?.iter().all(|column| schema.has_column(column)))
-}
-
-/// Whether a join's right side is a LATERAL.
-fn has_lateral(right: &LogicalPlan) -> bool {
-    match right {
-        LogicalPlan::SubqueryAlias(alias) => has_lateral(&alias.input),
-        LogicalPlan::Projection(projection) => has_lateral(&projection.input),
-        other => matches!(other, LogicalPlan::Subquery(_)),
-    }
-}
-
-fn has_subquery(expr: &Expr) -> bool {
-    matches!(expr.exists(|expr| Ok(subquery_of(expr).is_some())), Ok(true))
 }
 
 fn with_subquery(expr: Expr, subquery: Subquery) -> Expr {
