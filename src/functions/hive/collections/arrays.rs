@@ -1,7 +1,7 @@
-//! `sort_array`, `array_contains`, `array_position`, `array_remove`, `flatten`, and arrays one after the other
+//! `sort_array`, `array_contains`, `array_position`, `array_remove`, `array_slice`, `flatten`, and arrays one after the other
 //!
-//! DataFusion sorts with NULLs last and by a call of a kernel for each row, `array_remove` removes the first only, and what is not found is
-//! NULL where Hive's is false or 0.
+//! DataFusion sorts with NULLs last and by a call of a kernel for each row, `array_remove` removes the first only, what is not found is
+//! NULL where Hive's is false or 0, and `array_slice` goes from one position to another, both counted from 1.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{cast, concat, nullif, prep_null_mask_filter};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::functions_nested::{array_has, concat as nested, position, remove};
 use datafusion::logical_expr::ReturnFieldArgs;
@@ -135,6 +136,31 @@ pub(super) fn entries() -> Vec<Entry> {
                 line: "The array with one element more before it.",
                 example: "SELECT array_prepend(array(2, 3), 1), array_prepend(array('b'), NULL)",
                 gives: "[1, 2, 3],[NULL, b]",
+            },
+        ),
+        Entry::scalar(
+            Function::new(
+                "array_slice",
+                "array_slice(array, start, length)",
+                Takes::By(|types| {
+                    let is_int = |data_type: &DataType| data_type.is_integer() || data_type.is_null();
+                    match types {
+                        [list, start, length] if is_int(start) && is_int(length) => {
+                            let list = list_of(element(list)?.data_type().clone());
+                            Some(vec![list, DataType::Int64, DataType::Int64])
+                        }
+                        _ => None,
+                    }
+                }),
+                Gives::By(first_type),
+                sliced,
+            ),
+            Help {
+                name: "array_slice",
+                syntax: "array_slice(array, start, length)",
+                line: "So many elements from a position on, which counts from 0; none if the array does not have them all.",
+                example: "SELECT array_slice(array(1, 2, 3, 4), 0, 2), array_slice(array(1, 2, 3, 4), 2, 2), array_slice(array(1, 2), 1, 2)",
+                gives: "[1, 2],[3, 4],[]",
             },
         ),
         Entry::scalar(
@@ -277,6 +303,36 @@ fn flattened(call: &Call) -> Result<ArrayRef> {
         DataType::List(field) => gather(field.clone(), lengths, inner.values(), positions, Some(is_valid.into())),
         _ => Ok(new_null_array(call.gives(), call.rows())),
     }
+}
+
+/// A start or a length below 0 ends a query in Hive, too. An array without elements has none to count.
+fn sliced(call: &Call) -> Result<ArrayRef> {
+    let (lists, starts, counts) = (call.lists(0)?, call.ints(1)?, call.ints(2)?);
+    let DataType::List(field) = call.gives() else {
+        return Ok(new_null_array(call.gives(), call.rows()));
+    };
+    let mut positions = vec![];
+    let mut lengths = Vec::with_capacity(lists.len());
+    let mut is_valid = Vec::with_capacity(lists.len());
+    for (row, pair) in lists.value_offsets().windows(2).enumerate() {
+        let first = positions.len();
+        let slice = starts.at(row).zip(counts.at(row)).filter(|_| lists.is_valid(row));
+        is_valid.push(slice.is_some());
+        if let Some((start, count)) = slice.filter(|_| pair[0] < pair[1]) {
+            if start < 0 || count < 0 {
+                return exec_err!(
+                    "array_slice(array, {start}, {count}): start and length are 0 or more; slice(array, -2, 2) counts from the end"
+                );
+            }
+            let from = i64::from(pair[0]).saturating_add(start);
+            let to = from.saturating_add(count);
+            if to <= i64::from(pair[1]) {
+                positions.extend(from as u64..to as u64);
+            }
+        }
+        lengths.push(positions.len() - first);
+    }
+    gather(field.clone(), lengths, lists.values(), positions, Some(is_valid.into()))
 }
 
 fn joined(call: &Call) -> Result<ArrayRef> {
