@@ -32,7 +32,7 @@ impl Session {
             Statement::Repair(repair) => self.repair(&repair.table).await,
             Statement::Truncate(truncate) => self.table_to_change(&truncate.table, &parsed.source).await.map(|_| ()),
             Statement::Load(load) => self.table_to_change(&load.table, &parsed.source).await.map(|_| ()),
-            Statement::Inserts(_) => Ok(()),
+            Statement::Inserts(inserts) => self.check_inserts(inserts, parsed).await,
             Statement::InsertDirectory(insert) => self.plan_query(&insert.query, &parsed.source).await.map(|_| ()),
             Statement::Use(name) => self.use_database(name, parsed).await,
             Statement::Set(set) => {
@@ -43,5 +43,12 @@ impl Session {
             Statement::Show(show) => self.show(show, parsed).await.map(|_| ()),
         };
         outcome.map_err(|error| error.at(&parsed.source, parsed.span))
+    }
+
+    async fn check_inserts(&self, inserts: &[Statement], parsed: &ParsedStatement) -> Result<()> {
+        for query in inserts.iter().filter_map(Statement::query) {
+            self.plan_query(query, &parsed.source).await?;
+        }
+        Ok(())
     }
 }

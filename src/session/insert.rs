@@ -61,11 +61,12 @@ impl Session {
         Ok(Outcome::Done { rows })
     }
 
-    /// Rows into the files of a folder, in the place of all that are there.
+    /// Rows into the files of a folder, in the place of all that are there. `shared`: as of [`Session::insert`].
     pub(super) async fn insert_directory(
         &self,
         insert: &InsertDirectory,
         parsed: &ParsedStatement,
+        shared: Option<&SharedRows>,
     ) -> Result<Option<u64>> {
         let at = |error: Error| error.at(&parsed.source, insert.place_span);
         let folder = self.location(&insert.place).map_err(at)?.into_folder();
@@ -99,6 +100,10 @@ impl Session {
             comment: None,
             constraints: Vec::new(),
             statistics: None,
+        };
+        let plan = match shared {
+            Some(shared) => shared.in_place_of_from(plan)?,
+            None => plan,
         };
         let replaces = if insert.overwrite { Replaces::Everything } else { Replaces::Nothing };
         self.write(&table, &folder, (plan, state), write, replaces, &parsed.source).await

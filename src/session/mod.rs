@@ -319,7 +319,7 @@ impl Session {
                 Statement::Load(load) => self.load(load, parsed).await.map(|()| done),
                 Statement::Inserts(inserts) => self.inserts(inserts, parsed).await,
                 Statement::InsertDirectory(insert) => {
-                    self.insert_directory(insert, parsed).await.map(|rows| Outcome::Done { rows })
+                    self.insert_directory(insert, parsed, None).await.map(|rows| Outcome::Done { rows })
                 }
                 Statement::Show(show) => self.show(show, parsed).await.map(Outcome::Rows),
                 Statement::Describe(describe) => self.describe(describe, parsed).await.map(Outcome::Rows),

@@ -37,24 +37,36 @@ const SHARED: &str = " shared";
 
 impl Session {
     /// One after the other; the rows of all are counted.
-    pub(super) async fn inserts(&self, inserts: &[ast::Statement], parsed: &ParsedStatement) -> Result<Outcome> {
+    pub(super) async fn inserts(&self, inserts: &[Statement], parsed: &ParsedStatement) -> Result<Outcome> {
         let shared = match inserts.len() {
             0 | 1 => None,
             _ => self.shared_rows(inserts, parsed).await?,
         };
         let mut total = 0;
         for statement in inserts {
-            let ast::Statement::Insert(insert) = statement else { continue };
-            let one = ParsedStatement { statement: Statement::Insert(Box::new(statement.clone())), ..parsed.clone() };
-            if let Outcome::Done { rows: Some(rows) } = Box::pin(self.insert(insert, &one, shared.as_ref())).await? {
-                total += rows;
-            }
+            let one = ParsedStatement { statement: statement.clone(), ..parsed.clone() };
+            let written = match statement {
+                Statement::InsertDirectory(insert) => {
+                    Box::pin(self.insert_directory(insert, &one, shared.as_ref())).await?
+                }
+                Statement::Insert(insert) => match insert.as_ref() {
+                    ast::Statement::Insert(insert) => {
+                        match Box::pin(self.insert(insert, &one, shared.as_ref())).await? {
+                            Outcome::Done { rows } => rows,
+                            Outcome::Rows(_) => None,
+                        }
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            total += written.unwrap_or_default();
         }
         Ok(Outcome::Done { rows: Some(total) })
     }
 
     /// The rows of FROM, if all parts have the same.
-    async fn shared_rows(&self, inserts: &[ast::Statement], parsed: &ParsedStatement) -> Result<Option<SharedRows>> {
+    async fn shared_rows(&self, inserts: &[Statement], parsed: &ParsedStatement) -> Result<Option<SharedRows>> {
         let Some(query) = common_from(inserts) else { return Ok(None) };
         let Planned { plan: LogicalPlan::Projection(all), state, .. } = self.plan_query(&query, &parsed.source).await?
         else {
@@ -63,8 +75,7 @@ impl Session {
         let from = Arc::unwrap_or_clone(all.input);
         let mut read = HashSet::new();
         for statement in inserts {
-            let ast::Statement::Insert(insert) = statement else { return Ok(None) };
-            let Some(source) = &insert.source else { return Ok(None) };
+            let Some(source) = statement.query() else { return Ok(None) };
             let plan = self.plan_query(source, &parsed.source).await?.plan;
             if !columns_above(&plan, &from, &mut read)? {
                 return Ok(None);
@@ -90,11 +101,10 @@ impl Session {
 }
 
 /// `SELECT * FROM …` of what all parts have in FROM.
-fn common_from(inserts: &[ast::Statement]) -> Option<ast::Query> {
+fn common_from(inserts: &[Statement]) -> Option<ast::Query> {
     let mut common: Option<&ast::Query> = None;
     for statement in inserts {
-        let ast::Statement::Insert(insert) = statement else { return None };
-        let source = insert.source.as_deref()?;
+        let source = statement.query()?;
         match common {
             None => common = Some(source),
             Some(first) if select(first)?.from == select(source)?.from && first.with == source.with => {}

@@ -46,8 +46,8 @@ pub enum Statement {
     Repair(Repair),
     Truncate(Truncate),
     Load(Load),
-    /// `FROM t INSERT … INSERT …`: each is an INSERT.
-    Inserts(Vec<ast::Statement>),
+    /// `FROM t INSERT … INSERT …`: each is an [`Statement::Insert`] or [`Statement::InsertDirectory`] with that FROM.
+    Inserts(Vec<Statement>),
     InsertDirectory(Box<InsertDirectory>),
     Show(Show),
     Describe(Describe),
@@ -102,8 +102,21 @@ impl Statement {
             },
             Statement::CreateTable(create) => create.query.as_deref(),
             Statement::CreateView(create) => Some(&create.query),
+            Statement::InsertDirectory(insert) => Some(&insert.query),
             Statement::Explain(explain) => explain.statement.query(),
             Statement::Tune(tune) => tune.statement.query(),
+            _ => None,
+        }
+    }
+
+    /// The query whose rows an INSERT writes.
+    pub(super) fn rows_of_insert(&mut self) -> Option<&mut ast::Query> {
+        match self {
+            Statement::Insert(ast) => match ast.as_mut() {
+                ast::Statement::Insert(insert) => insert.source.as_deref_mut(),
+                _ => None,
+            },
+            Statement::InsertDirectory(insert) => Some(&mut insert.query),
             _ => None,
         }
     }

@@ -19,6 +19,10 @@ pub(super) fn is_into_directory(parser: &Parser) -> bool {
 
 /// `INSERT OVERWRITE [LOCAL] DIRECTORY 'place' [ROW FORMAT …] [STORED AS …] SELECT …`
 pub(super) fn into_directory(parser: &mut Parser) -> Parsed<Statement> {
+    Ok(Statement::InsertDirectory(Box::new(directory(parser)?)))
+}
+
+fn directory(parser: &mut Parser) -> Parsed<InsertDirectory> {
     words::expect(parser, &["INSERT", "OVERWRITE"])?;
     let _ = words::take(parser, &["LOCAL"]);
     words::expect(parser, &["DIRECTORY"])?;
@@ -36,8 +40,7 @@ pub(super) fn into_directory(parser: &mut Parser) -> Parsed<Statement> {
     }
     let (format, options) = storage.format_and_options(format)?;
     let query = parser.parse_query()?;
-    let overwrite = true;
-    Ok(Statement::InsertDirectory(Box::new(InsertDirectory { place, place_span, overwrite, format, options, query })))
+    Ok(InsertDirectory { place, place_span, overwrite: true, format, options, query })
 }
 
 /// Whether Tajo's `INSERT [OVERWRITE] INTO LOCATION` comes next.
@@ -96,14 +99,12 @@ fn has_inserts(parser: &Parser) -> bool {
     false
 }
 
-fn with_inserts(parser: &mut Parser) -> Parsed<Vec<ast::Statement>> {
+fn with_inserts(parser: &mut Parser) -> Parsed<Vec<Statement>> {
     let with_token = AttachedToken(parser.next_token());
     let cte_tables = parser.parse_comma_separated(with_query)?;
     let mut inserts = inserts(parser)?;
     for statement in &mut inserts {
-        if let ast::Statement::Insert(insert) = statement
-            && let Some(source) = &mut insert.source
-        {
+        if let Some(source) = statement.rows_of_insert() {
             if source.with.is_some() {
                 return words::unexpected(parser, "one WITH, in front of FROM");
             }
@@ -130,7 +131,7 @@ fn with_query(parser: &mut Parser) -> Parsed<Cte> {
     Ok(Cte { alias, query, from: None, materialized: None, closing_paren_token })
 }
 
-fn inserts(parser: &mut Parser) -> Parsed<Vec<ast::Statement>> {
+fn inserts(parser: &mut Parser) -> Parsed<Vec<Statement>> {
     words::expect(parser, &["FROM"])?;
     let from = parser.parse_comma_separated(Parser::parse_table_and_joins)?;
     let mut inserts = Vec::new();
@@ -140,18 +141,20 @@ fn inserts(parser: &mut Parser) -> Parsed<Vec<ast::Statement>> {
     if inserts.is_empty() { words::unexpected(parser, "INSERT or SELECT") } else { Ok(inserts) }
 }
 
-fn insert(parser: &mut Parser, from: &[TableWithJoins]) -> Parsed<ast::Statement> {
-    let token = parser.next_token();
-    let statement = parser.parse_insert(token)?;
-    let ast::Statement::Insert(mut insert) = statement else {
-        return words::unexpected(parser, "INSERT … SELECT …");
+fn insert(parser: &mut Parser, from: &[TableWithJoins]) -> Parsed<Statement> {
+    let mut insert = match is_into_directory(parser) {
+        true => into_directory(parser)?,
+        false => {
+            let token = parser.next_token();
+            Statement::Insert(Box::new(parser.parse_insert(token)?))
+        }
     };
-    let Some(ast::SetExpr::Select(select)) = insert.source.as_mut().map(|source| source.body.as_mut()) else {
+    let Some(ast::SetExpr::Select(select)) = insert.rows_of_insert().map(|source| source.body.as_mut()) else {
         return words::unexpected(parser, "SELECT");
     };
     if !select.from.is_empty() {
         return words::unexpected(parser, "SELECT without FROM, which stands at the beginning");
     }
     select.from = from.to_vec();
-    Ok(ast::Statement::Insert(insert))
+    Ok(insert)
 }

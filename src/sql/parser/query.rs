@@ -97,7 +97,9 @@ pub(super) fn finish(
         },
         Statement::CreateView(view) => finish_part.view(view),
         Statement::ChangeRows(change) => finish_part.part(change.rows.as_mut()),
-        Statement::Inserts(inserts) => inserts.iter_mut().try_for_each(|insert| finish_part.part(insert)),
+        Statement::Inserts(inserts) => {
+            inserts.iter_mut().try_for_each(|insert| finish(insert, dialect, variables, source))
+        }
         Statement::InsertDirectory(insert) => finish_part.part(insert.query.as_mut()),
         _ => Ok(()),
     }
