@@ -151,6 +151,9 @@ pub(super) async fn plan_ast(
     let references = state.resolve_table_references(&statement).map_err(|error| in_statement(&error, source))?;
     let columns = tables.open_all(&references, &statement, source).await?;
     rewrite::fold_column_case(&mut statement, &columns);
+    if tables.dialect() == Dialect::Hive {
+        name_columns(&mut statement, tables, source).await?;
+    }
     write_out_joins(&mut statement, tables, source).await?;
     match tables.dialect() {
         Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
@@ -178,6 +181,19 @@ pub(super) async fn plan_ast(
     let names = names.of_result(plan.schema().as_arrow());
     let plan = tables.with_foreign_keys(plan).await?;
     Ok(Planned { plan, state, names })
+}
+
+/// Gives the columns of table functions those names that depend on what they are called with.
+async fn name_columns(statement: &mut PlannedStatement, tables: &StatementTables, source: &Arc<Source>) -> Result<()> {
+    while let Some(query) = rewrite::hive::own_names::next_question(statement) {
+        let state = tables.state();
+        let query = PlannedStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
+        // What is wrong within the argument is said where the statement itself is planned.
+        let plan = planning::aside(async move { state.statement_to_plan(query).await }).await.ok();
+        let given = plan.and_then(|plan| plan.schema().fields().first().map(|field| field.data_type().clone()));
+        rewrite::hive::own_names::answer(statement, given.as_ref(), source)?;
+    }
+    Ok(())
 }
 
 /// Writes out the joins by name for which the columns of their tables have to be known.

@@ -24,6 +24,15 @@ pub(super) fn same_name(left: &Ident, right: &Ident) -> bool {
     folded(left) == folded(right)
 }
 
+/// The name, quoted if it would not be found otherwise.
+pub(super) fn quoted_if_needed(name: String) -> Ident {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    match name.chars().all(is_plain) {
+        true => Ident::new(name),
+        false => Ident::with_quote('"', name),
+    }
+}
+
 /// The name, if it has no schema in front.
 pub(super) fn bare(name: &ObjectName) -> Option<&Ident> {
     match name.0.as_slice() {

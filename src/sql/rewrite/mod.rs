@@ -19,6 +19,7 @@ mod function_names;
 mod grouping;
 pub(crate) mod hive;
 mod in_as_value;
+mod innermost;
 mod insert;
 mod intervals;
 mod joins;

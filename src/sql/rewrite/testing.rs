@@ -17,6 +17,15 @@ fn rewrite(sql: &str, dialect: Dialect) -> Result<String, Error> {
     }
 }
 
+/// The query of the hive dialect, rewritten, for rules that go on when the tables are open.
+#[track_caller]
+pub(crate) fn parsed_hive(sql: &str) -> Box<sqlparser::ast::Statement> {
+    match parser::parse_query(sql, Dialect::Hive, "q.sql") {
+        Ok(query) => query,
+        Err(error) => panic!("{sql}: {error}"),
+    }
+}
+
 /// The statement as DataFusion gets it.
 #[track_caller]
 pub(crate) fn rewritten(sql: &str) -> String {

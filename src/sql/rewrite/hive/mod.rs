@@ -11,6 +11,7 @@ mod intervals;
 mod lateral_views;
 mod literals;
 mod operators;
+pub(crate) mod own_names;
 mod sampling;
 mod sorting;
 mod table_functions;

@@ -12,7 +12,10 @@ use sqlparser::tokenizer::Span;
 use super::super::Refusal;
 use super::super::ast::{bare, call, folded, number};
 use super::super::unnest::lateral;
-use super::lateral_views;
+use super::{lateral_views, own_names};
+
+/// What the tables are called to which calls of the SELECT list move.
+pub(super) const MOVED: &str = "_rows";
 
 pub(super) const KNOWN: &str = "table functions are: explode, posexplode, inline, stack, json_tuple, parse_url_tuple";
 
@@ -42,19 +45,25 @@ pub(super) fn from_select_list(select: &mut Select) -> Result<(), Refusal> {
                 lateral_views::fields_as_calls(expr, &tables);
             }
         }
-        let table = Ident::new(format!("_rows{count}"));
+        let table = Ident::new(format!("{MOVED}{count}"));
         count += 1;
-        projection.extend(items.iter().filter_map(|item| match item {
-            SelectItem::ExprWithAlias { alias, .. } => Some(SelectItem::ExprWithAlias {
-                expr: Expr::CompoundIdentifier(vec![table.clone(), Ident { span: Span::empty(), ..alias.clone() }]),
-                alias: alias.clone(),
-            }),
-            _ => None,
-        }));
+        projection.extend(selected(&items, &table));
         lateral_views::join(select, lateral(items, Some(lateral_views::alias(table))));
     }
     select.projection = projection;
     Ok(())
+}
+
+/// The columns `items` of a table, by their names.
+pub(super) fn selected(items: &[SelectItem], table: &Ident) -> Vec<SelectItem> {
+    let column = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(SelectItem::ExprWithAlias {
+            expr: Expr::CompoundIdentifier(vec![table.clone(), Ident { span: Span::empty(), ..alias.clone() }]),
+            alias: alias.clone(),
+        }),
+        _ => None,
+    };
+    items.iter().filter_map(column).collect()
 }
 
 /// The columns of a call of a table function, under the given names or the function's own; `None` for any other expression.
@@ -63,25 +72,22 @@ pub(super) fn spread(expr: &Expr, names: &[Ident]) -> Result<Option<Vec<SelectIt
     let Some(name) = bare(&function.name).map(folded) else { return Ok(None) };
     let arguments = arguments(&function.args);
     let span = expr.span();
+    match (name.as_str(), arguments.as_slice(), names) {
+        ("explode", [only], [alias]) => return Ok(Some(elements(only.clone(), alias.clone()))),
+        (_, [only], []) => {
+            if let Some(waiting) = own_names::waiting(&name, only.clone()) {
+                return Ok(Some(vec![waiting]));
+            }
+        }
+        _ => {}
+    }
     let (rows, own_names): (Expr, Vec<String>) = match (name.as_str(), arguments.as_slice()) {
-        ("explode", [only]) if names.len() < 2 => {
-            let alias = names.first().cloned().unwrap_or_else(|| Ident::new("col"));
-            let expr = call("unnest", vec![only.clone()], span);
-            return Ok(Some(vec![SelectItem::ExprWithAlias { expr, alias }]));
-        }
-        ("explode", [only]) => {
-            (unfolded(call("hive_explode_map", vec![only.clone()], span)), strings(&["key", "value"]))
-        }
+        ("explode", [only]) => (rows(&name, only.clone()), strings(&["key", "value"])),
         ("posexplode", [only]) => {
             let own = if names.len() == 3 { strings(&["pos", "key", "value"]) } else { strings(&["pos", "col"]) };
-            (unfolded(call("hive_posexplode", vec![only.clone()], span)), own)
+            (rows(&name, only.clone()), own)
         }
-        ("inline", [only]) => {
-            if names.is_empty() {
-                return Err(Refusal::new("inline() needs names for its columns", span).help("AS a, b"));
-            }
-            (unfolded(only.clone()), names.iter().map(|name| name.value.clone()).collect())
-        }
+        ("inline", [only]) => (rows(&name, only.clone()), names.iter().map(|name| name.value.clone()).collect()),
         ("stack", [rows, values @ ..]) if !values.is_empty() => {
             let Some(count) = whole(rows).filter(|count| *count > 0) else {
                 return Err(Refusal::new("the first argument of stack() is the number of rows", rows.span()));
@@ -109,11 +115,31 @@ pub(super) fn spread(expr: &Expr, names: &[Ident]) -> Result<Option<Vec<SelectIt
         [] => own_names.iter().map(Ident::new).collect(),
         names => names.to_vec(),
     };
-    let items = names.into_iter().enumerate().map(|(position, alias)| SelectItem::ExprWithAlias {
+    Ok(Some(columns(&rows, names, span)))
+}
+
+/// The fields of `rows` under these names.
+pub(super) fn columns(rows: &Expr, names: Vec<Ident>, span: Span) -> Vec<SelectItem> {
+    let column = |(position, alias)| SelectItem::ExprWithAlias {
         expr: call("ostrich_field_at", vec![rows.clone(), number(position, span)], span),
         alias,
-    });
-    Ok(Some(items.collect()))
+    };
+    names.into_iter().enumerate().map(column).collect()
+}
+
+/// The one column of `explode` of an array.
+pub(super) fn elements(array: Expr, alias: Ident) -> Vec<SelectItem> {
+    vec![SelectItem::ExprWithAlias { expr: unfolded(array), alias }]
+}
+
+/// The structs of `explode` of a map, `posexplode` or `inline`.
+pub(super) fn rows(function: &str, argument: Expr) -> Expr {
+    let span = argument.span();
+    match function {
+        "explode" => unfolded(call("hive_explode_map", vec![argument], span)),
+        "posexplode" => unfolded(call("hive_posexplode", vec![argument], span)),
+        _ => unfolded(argument),
+    }
 }
 
 fn unfolded(array: Expr) -> Expr {
@@ -139,7 +165,7 @@ fn whole(expr: &Expr) -> Option<usize> {
     }
 }
 
-fn arguments(arguments: &FunctionArguments) -> Vec<Expr> {
+pub(super) fn arguments(arguments: &FunctionArguments) -> Vec<Expr> {
     let FunctionArguments::List(list) = arguments else { return Vec::new() };
     list.args
         .iter()
