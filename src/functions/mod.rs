@@ -16,6 +16,7 @@ mod field_at;
 pub(crate) mod hive;
 mod kind;
 mod map_access;
+mod of_type;
 pub(crate) mod only_value;
 pub mod opaque;
 pub mod outer_items;
@@ -67,6 +68,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(Arc::new(ceil().as_ref().clone().with_aliases(["ceiling"])))?;
     state.register_udaf(Arc::new(bool_and_udaf().as_ref().clone().with_aliases(["every"])))?;
     state.register_udf(Arc::new(ScalarUDF::from(told_apart::ToldApart::new())))?;
+    state.register_udf(Arc::new(of_type::OfType::new().into()))?;
     add(state, entries(Dialect::Ansi))
 }
 

@@ -34,6 +34,7 @@ use ansi::Ansi;
 pub(super) use ansi::doubles;
 pub(super) use meeting::Meeting;
 
+use super::of_type;
 use crate::error::Error;
 use crate::sql::dialect::Dialect;
 use crate::sql::types;
@@ -585,6 +586,11 @@ impl InExpr<'_> {
 
     fn call(&self, call: ScalarFunction) -> Result<Transformed<Expr>> {
         let ScalarFunction { func, mut args } = call;
+        if let (of_type::NAME, [value, like]) = (func.name(), args.as_mut_slice()) {
+            let (from, like) = (self.type_of(value)?, self.type_of(like)?);
+            let to = of_type::type_of(&from, &like);
+            return Ok(Transformed::yes(self.rules.to_result(std::mem::take(value), &from, &to)));
+        }
         let mut changed = false;
         if let Some(arguments) = arguments(func.name()) {
             let types = self.types_of(&args)?;

@@ -32,6 +32,7 @@ mod row_in;
 mod rows;
 mod session_values;
 mod set_operations;
+mod shift_defaults;
 mod similar_to;
 mod strings;
 mod subqueries;
@@ -205,6 +206,7 @@ impl VisitorMut for Rewriter<'_> {
         rlike::to_operator(expr);
         let result = like::to_datafusion(expr)
             .and_then(|()| similar_to::to_regular_expression(expr))
+        shift_defaults::to_condition(expr);
             .and_then(|()| rows::compare_columns(expr))
             .and_then(|()| trim::to_datafusion(expr, self.source));
         self.outcome(result)
