@@ -36,6 +36,7 @@ use super::partitioned_write::{PartitionedSink, WriteLimits};
 use super::partitions::NULL_PARTITION;
 use crate::catalog::model::FileFormat;
 use crate::error::{Error, Result};
+use crate::functions::hive::cast::java_numbers;
 
 /// A plan that appends the rows of `input` to a folder. `schema` has the columns of files and then the partition columns.
 pub(crate) async fn append(
@@ -211,7 +212,15 @@ pub(crate) fn folder_value(value: &ScalarValue) -> Result<String> {
 }
 
 fn folder_values(values: &ArrayRef) -> DataFusionResult<ArrayRef> {
-    let texts = cast(values, &DataType::Utf8)?;
+    let texts = match values.data_type() {
+        // Hive and Spark name folders by the texts that Java has for these: `x=1.0E20`, `t=2024-01-01 10:00:00.5`.
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => java_numbers(values)?,
+        DataType::Timestamp(_, None) => {
+            let texts = cast(values, &DataType::Utf8)?;
+            Arc::new(texts.as_string::<i32>().iter().map(|text| text.map(java_time)).collect::<StringArray>())
+        }
+        _ => cast(values, &DataType::Utf8)?,
+    };
     let texts = texts.as_string::<i32>();
     // A value that lost its text in the cast would land in the folder for NULL.
     if texts.null_count() != values.logical_null_count() {
@@ -228,6 +237,15 @@ fn folder_values(values: &ArrayRef) -> DataFusionResult<ArrayRef> {
     });
     let names = names.collect::<Result<Vec<&str>>>()?;
     Ok(Arc::new(StringArray::from(names)))
+}
+
+/// `2024-01-01T10:00:00.500` → `2024-01-01 10:00:00.5`
+fn java_time(text: &str) -> String {
+    let text = text.replacen('T', " ", 1);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').to_string(),
+        false => text,
+    }
 }
 
 /// Makes COPY … TO write as INSERT INTO does. For every format that can be written.
@@ -350,7 +368,10 @@ impl PlannedFormat for OutputFormat {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{BinaryArray, Date32Array, TimestampSecondArray};
+    use datafusion::arrow::array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, TimestampMicrosecondArray,
+        TimestampNanosecondArray,
+    };
 
     use super::*;
 
@@ -368,7 +389,27 @@ mod tests {
     #[test]
     fn values_of_any_type_have_a_text() {
         assert_eq!(names(Arc::new(Date32Array::from(vec![Some(0), None]))).unwrap(), ["1970-01-01", NULL_PARTITION]);
-        assert_eq!(names(Arc::new(TimestampSecondArray::from(vec![60]))).unwrap(), ["1970-01-01T00:01:00"]);
+        assert_eq!(names(Arc::new(BooleanArray::from(vec![true, false]))).unwrap(), ["true", "false"]);
+        let decimals = Decimal128Array::from(vec![150, -5]).with_data_type(DataType::Decimal128(10, 2));
+        assert_eq!(names(Arc::new(decimals)).unwrap(), ["1.50", "-0.05"]);
+    }
+
+    #[test]
+    fn numbers_and_times_are_spelled_as_java_spells_them() {
+        let nanoseconds = TimestampNanosecondArray::from(vec![1, 500_000_000]);
+        assert_eq!(names(Arc::new(nanoseconds)).unwrap(), ["1970-01-01 00:00:00.000000001", "1970-01-01 00:00:00.5"]);
+        let stamps = TimestampMicrosecondArray::from(vec![60_000_000, 500_000, -750_000, 123_456]);
+        assert_eq!(
+            names(Arc::new(stamps)).unwrap(),
+            ["1970-01-01 00:01:00", "1970-01-01 00:00:00.5", "1969-12-31 23:59:59.25", "1970-01-01 00:00:00.123456"]
+        );
+        let doubles = Float64Array::from(vec![1.0, 1e20, 0.1, 1e7, 12_345_678.9, 1e-4, 0.001, f64::NAN, f64::INFINITY]);
+        assert_eq!(
+            names(Arc::new(doubles)).unwrap(),
+            ["1.0", "1.0E20", "0.1", "1.0E7", "1.23456789E7", "1.0E-4", "0.001", "NaN", "Infinity"]
+        );
+        let floats = Float32Array::from(vec![1.5, 1e20, 12_345_678.9]);
+        assert_eq!(names(Arc::new(floats)).unwrap(), ["1.5", "1.0E20", "1.2345679E7"]);
     }
 
     #[test]

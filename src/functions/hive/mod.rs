@@ -5,7 +5,7 @@
 pub(crate) mod aggregates;
 mod boolean;
 pub(crate) mod call;
-mod cast;
+pub(crate) mod cast;
 pub(super) mod coercion;
 pub(crate) mod collections;
 pub(crate) mod dates;

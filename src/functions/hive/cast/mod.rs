@@ -34,6 +34,11 @@ use datafusion::scalar::ScalarValue;
 
 pub(super) use to_text::java as java_double;
 
+/// Floating point numbers as the texts that Java has for them.
+pub(crate) fn java_numbers(values: &ArrayRef) -> Result<ArrayRef> {
+    to_text::cast(values, &DataType::Utf8)
+}
+
 use crate::functions::entry::Help;
 use crate::sql::types;
 
