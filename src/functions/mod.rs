@@ -16,6 +16,7 @@ mod field_at;
 pub(crate) mod hive;
 mod kind;
 mod map_access;
+mod nested_extremes;
 mod of_type;
 pub(crate) mod only_value;
 pub mod opaque;

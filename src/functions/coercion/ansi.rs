@@ -12,11 +12,16 @@ use datafusion::logical_expr::{BinaryExpr, Expr, lit};
 
 use super::{Meeting, Rules};
 use crate::functions::exact_integers;
+use crate::sql::dialect::Dialect;
 
 #[derive(Debug)]
 pub(in crate::functions) struct Ansi;
 
 impl Rules for Ansi {
+    fn dialect(&self) -> Dialect {
+        Dialect::Ansi
+    }
+
     fn compared(&self, left: &DataType, right: &DataType) -> Meeting {
         doubles(left, right)
     }

@@ -26,21 +26,23 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::functions::{UDFCoercionExt, fields_with_udf};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, Join, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery,
-    Union, Values, not,
+    AggregateUDF, BinaryExpr, Expr, ExprSchemable, Join, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
+    Subquery, Union, Values, not,
 };
 
 use ansi::Ansi;
 pub(super) use ansi::doubles;
 pub(super) use meeting::Meeting;
 
-use super::of_type;
+use super::{nested_extremes, of_type};
 use crate::error::Error;
 use crate::sql::dialect::Dialect;
 use crate::sql::types;
 
 /// What a dialect says about values of different types.
 pub(super) trait Rules {
+    fn dialect(&self) -> Dialect;
+
     /// The type in which two values are compared.
     fn compared(&self, left: &DataType, right: &DataType) -> Meeting;
 
@@ -620,15 +622,36 @@ impl InExpr<'_> {
 
     fn aggregate(&self, mut call: AggregateFunction) -> Result<Transformed<Expr>> {
         let func = Arc::clone(&call.func);
-        let changed = self.cast_arguments(func.as_ref(), &mut call.params.args)?;
+        let mut changed = self.cast_arguments(func.as_ref(), &mut call.params.args)?;
+        if let Some(ours) = self.nested_extreme(&func, &call.params.args)? {
+            call.func = ours;
+            changed = true;
+        }
         Ok(Transformed::new(Expr::AggregateFunction(call), changed, TreeNodeRecursion::Continue))
+    }
+
+    /// What is to be taken for `max` or `min` of values that have others inside.
+    fn nested_extreme(&self, function: &AggregateUDF, args: &[Expr]) -> Result<Option<Arc<AggregateUDF>>> {
+        let [argument] = args else { return Ok(None) };
+        match function.name() {
+            "max" | "min" => Ok(nested_extremes::instead_of(function, &self.type_of(argument)?, self.rules.dialect())),
+            _ => Ok(None),
+        }
     }
 
     fn window(&self, mut call: WindowFunction) -> Result<Transformed<Expr>> {
         use datafusion::logical_expr::WindowFunctionDefinition::{AggregateUDF, WindowUDF};
         let args = &mut call.params.args;
-        let changed = match &call.fun {
-            AggregateUDF(function) => self.cast_arguments(function.as_ref(), args)?,
+        let changed = match &mut call.fun {
+            AggregateUDF(function) => {
+                let changed = self.cast_arguments(function.as_ref(), args)?;
+                let ours = self.nested_extreme(function, args)?;
+                let is_ours = ours.is_some();
+                if let Some(ours) = ours {
+                    *function = ours;
+                }
+                changed || is_ours
+            }
             WindowUDF(function) if matches!(function.name(), "lag" | "lead") => self.default_of_neighbor(args)?,
             WindowUDF(function) => self.cast_arguments(function.as_ref(), args)?,
         };

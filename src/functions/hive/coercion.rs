@@ -20,6 +20,7 @@ use sqlparser::ast::BinaryOperator;
 use super::math::decimals;
 use super::{boolean, cast, cast_to};
 use crate::functions::coercion::{Meeting, Rules, compare, doubles};
+use crate::sql::dialect::Dialect;
 
 /// What casts a text that is compared with a boolean.
 static SPELLED_BOOLEAN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(boolean::spelled().into()));
@@ -31,6 +32,10 @@ const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 pub(in crate::functions) struct Hive;
 
 impl Rules for Hive {
+    fn dialect(&self) -> Dialect {
+        Dialect::Hive
+    }
+
     fn compared(&self, left: &DataType, right: &DataType) -> Meeting {
         use DataType as T;
         match (plain(left), plain(right)) {
