@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -94,7 +95,7 @@ pub struct ExplainArguments {
 #[derive(Debug, Args)]
 pub struct CommonArguments {
     /// Make each data file and each folder of data files in DIR a table; repeatable; a URL works too
-    #[arg(short, long, value_name = "DIR", global = true, help_heading = "Data")]
+    #[arg(short, long, value_name = "DIR", global = true, env = "OSTRICH_DATA", help_heading = "Data")]
     pub data: Vec<String>,
     /// Keep tables and views in DIR; a missing or empty one becomes a catalog
     #[arg(long, value_name = "DIR", global = true, env = "OSTRICH_CATALOG", help_heading = "Data")]
@@ -138,23 +139,23 @@ pub struct CommonArguments {
     /// Write results to FILE, or one file a result into DIR/
     #[arg(short, long, value_name = "FILE|DIR/", global = true, help_heading = "Output")]
     pub output: Option<String>,
-    /// At most N rows of a result are shown; 0: all [default: 40 on a terminal]
+    /// At most N rows of a result are shown as table, vertical or markdown; 0: all [default: 40 on a terminal]
     #[arg(long, value_name = "N", global = true, env = "OSTRICH_MAXROWS", help_heading = "Output")]
     pub maxrows: Option<usize>,
     /// What stands for NULL
     #[arg(long, value_name = "TEXT", global = true, env = "OSTRICH_NULL", help_heading = "Output")]
     pub null: Option<String>,
     /// No line of column names
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, global = true, env = "OSTRICH_NO_HEADER", value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub no_header: bool,
     /// Show how long each statement took
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, global = true, env = "OSTRICH_TIMING", value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub timing: bool,
     /// Write one line of JSON a statement to standard error
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, global = true, env = "OSTRICH_STATS", value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub stats: bool,
     /// No banner, notes or progress
-    #[arg(short, long, visible_short_alias = 'S', alias = "silent", global = true, help_heading = "Output")]
+    #[arg(short, long, visible_short_alias = 'S', alias = "silent", global = true, env = "OSTRICH_QUIET", value_parser = BoolishValueParser::new(), help_heading = "Output")]
     pub quiet: bool,
     /// When to use colours
     #[arg(long, value_enum, value_name = "WHEN", global = true, env = "OSTRICH_COLOR", help_heading = "Output")]

@@ -294,6 +294,13 @@ struct Folder<'a> {
 
 impl<'a> Folder<'a> {
     fn create(path: &'a Path) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::usage(format!(
+                "{} is a file, and --output is the folder for the tables' files",
+                path.display()
+            ))
+            .help("name another folder"));
+        }
         let made = !path.exists();
         std::fs::create_dir_all(path).map_err(|error| io_error("create the folder", path, &error))?;
         Ok(Folder { path, made })

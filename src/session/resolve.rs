@@ -600,9 +600,14 @@ impl TableOpener {
             let format = self.format_at(state, &location).await?;
             let table_name = TableName::new(crate::catalog::model::DEFAULT_DATABASE, name.as_str());
             let table = Table::external(table_name, format, location.absolute());
-            if !metastore.create_relation(&Relation::Table(table), IfExists::Keep).await? {
-                return Err(Error::usage(format!("two files or folders would both be table \"{name}\""))
-                    .help("register one of them by its own path, or use CREATE EXTERNAL TABLE"));
+            if !metastore.create_relation(&Relation::Table(table.clone()), IfExists::Keep).await? {
+                let other = match metastore.relation(&table.name).await? {
+                    Some(Relation::Table(other)) => format!("{} and ", other.location),
+                    _ => String::new(),
+                };
+                return Err(Error::usage(format!("two would be table \"{name}\": {other}{}", table.location))
+                    .help("give --data the paths of those that are to be tables, or rename one")
+                    .help("CREATE EXTERNAL TABLE … LOCATION '…' gives a table any name"));
             }
             names.push(name);
         }

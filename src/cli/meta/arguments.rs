@@ -17,7 +17,7 @@ use crate::sql::source::Source;
 
 /// The rest of a command's line.
 #[derive(Debug, Clone)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     source: Arc<Source>,
     range: Range<usize>,
     /// How the command is written, for errors: `\c [database]`.

@@ -11,7 +11,7 @@ use super::last::bytes;
 use super::{Call, eyes};
 use crate::catalog::model::{FileFormat, Relation, Table, TableKind, TableName, beside, in_catalog};
 use crate::catalog::show_create::{constraint_clause, without_secrets};
-use crate::cli::output::OutputOptions;
+use crate::cli::output::{Format, OutputOptions};
 use crate::cli::runner::Ended;
 use crate::cli::shell::fitting::render;
 use crate::error::{Error, Result};
@@ -20,7 +20,8 @@ use crate::session::{Outcome, Session, files_of};
 use crate::sql::statement::{Describe, ParsedStatement, Statement};
 use crate::storage::FileTable;
 
-/// Shows columns, constraints and comment; with `more` also where the data lies and how much there is.
+/// Shows columns, constraints and comment; with `more` also where the data lies and how much there is. Programs get the columns only, but
+/// somebody who asks for more and says no format wants to read it, be it through `less`.
 pub(super) async fn describe(call: Call<'_>, word: &Argument, more: bool) -> Result<Ended> {
     let session = &call.runner.session;
     let name = call.arguments.object_name(word, session.dialect())?;
@@ -30,14 +31,17 @@ pub(super) async fn describe(call: Call<'_>, word: &Argument, more: bool) -> Res
     let batches = rows.collect(&parsed.source).await?;
     let columns = concat_batches(&schema, &batches).map_err(datafusion::error::DataFusionError::from)?;
     let columns = worth_showing(columns)?;
-    if !eyes(call.runner.output_options().format) {
-        return call.runner.show_batch(columns).await;
+    let mut options = OutputOptions { max_rows: None, ..call.runner.output_options() };
+    if !eyes(options.format) {
+        if !more || call.runner.options.format_chosen {
+            return call.runner.show_batch(columns).await;
+        }
+        options.format = Format::Table;
     }
     let relation = match relation_name(&name, &session.database()) {
         Some(name) => session.metastore().relation(&name).await?,
         None => None,
     };
-    let options = OutputOptions { max_rows: None, ..call.runner.output_options() };
     let mut text = format!("{}\n", title(&name, relation.as_ref()));
     text += &render(&options, &columns.schema(), &[columns])?;
     for line in details(session, &name, &parsed, relation.as_ref(), more).await? {
@@ -185,6 +189,7 @@ async fn rows_by_footers(session: &Session, files: &FileTable) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::super::testing::tpch;
+    use crate::cli::output::Format;
 
     #[tokio::test]
     async fn columns_constraints_and_comment_are_shown() {
@@ -238,5 +243,16 @@ mod tests {
         let mut shell = tpch().await;
         let shown = shell.shows("\\pset format csv\n\\d region").await;
         assert!(shown.starts_with("column_name,data_type\nr_regionkey,"), "{shown}");
+        let more = shell.shows("\\d+ region").await;
+        assert_eq!(more, shown, "a format was asked for");
+    }
+
+    #[tokio::test]
+    async fn more_is_for_people_also_in_a_pipe() {
+        let mut shell = tpch().await;
+        shell.runner.options.output.format = Format::Csv;
+        assert!(shell.shows("\\d region").await.starts_with("column_name,data_type\n"));
+        let more = shell.shows("\\d+ region").await;
+        assert!(more.contains("External table default.region") && more.contains("Rows: 5"), "{more}");
     }
 }

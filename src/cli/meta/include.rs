@@ -4,14 +4,16 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::arguments::expand_home;
-use super::{Call, Completes, Group, MetaCommand};
+use super::arguments::{Arguments, expand_home};
+use super::{Call, Completes, Group, InScript, MetaCommand};
 use crate::cli::app::read_file;
 use crate::cli::runner::Ended;
 use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::sql::source::Span;
 
 /// A file that runs itself would never end.
-const DEPTH: usize = 32;
+pub(in crate::cli) const DEPTH: usize = 32;
 
 /// Runs the statements and commands of a file.
 pub(super) struct Include;
@@ -40,6 +42,11 @@ impl MetaCommand for Include {
 
     async fn run(&self, call: Call<'_>) -> Result<Ended> {
         include(call, None).await
+    }
+
+    fn read(&self, arguments: &Arguments, session: &Session) -> Result<InScript> {
+        let (path, place) = file(arguments, session, None)?;
+        Ok(InScript::Runs { path, place })
     }
 }
 
@@ -72,15 +79,31 @@ impl MetaCommand for IncludeRelative {
         let script = call.arguments.source().name().to_string();
         include(call, Path::new(&script).parent()).await
     }
+
+    fn read(&self, arguments: &Arguments, session: &Session) -> Result<InScript> {
+        let script = arguments.source().name().to_string();
+        let (path, place) = file(arguments, session, Path::new(&script).parent())?;
+        Ok(InScript::Runs { path, place })
+    }
+}
+
+/// The path of the file, and where it is named.
+fn file(arguments: &Arguments, session: &Session, folder: Option<&Path>) -> Result<(String, Span)> {
+    let word = arguments.one("file", session)?;
+    let path = expand_home(&word.text);
+    let path = folder.map_or_else(|| path.clone(), |folder| folder.join(&path).display().to_string());
+    Ok((path, arguments.span(&word)))
+}
+
+pub(in crate::cli) fn too_deep() -> Error {
+    Error::usage(format!("scripts run scripts more than {DEPTH} deep"))
 }
 
 async fn include(call: Call<'_>, folder: Option<&Path>) -> Result<Ended> {
-    let word = call.arguments.one("file", &call.runner.session)?;
-    let at = |error: Error| error.at(call.arguments.source(), call.arguments.span(&word));
-    let path = expand_home(&word.text);
-    let path = folder.map_or_else(|| path.clone(), |folder| folder.join(&path).display().to_string());
+    let (path, place) = file(&call.arguments, &call.runner.session, folder)?;
+    let at = |error: Error| error.at(call.arguments.source(), place);
     if call.meta.depth >= DEPTH {
-        return Err(at(Error::usage(format!("scripts run scripts more than {DEPTH} deep"))));
+        return Err(at(too_deep()));
     }
     let source = read_file(&path).map_err(at)?;
     call.meta.depth += 1;

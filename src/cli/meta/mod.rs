@@ -16,7 +16,7 @@ mod explain;
 mod functions;
 mod help;
 mod history;
-mod include;
+pub(super) mod include;
 mod last;
 mod output;
 mod profile;
@@ -46,6 +46,8 @@ use super::runner::{Ended, MetaCommands, Runner};
 use super::shell::history::History;
 use crate::error::{Error, Result};
 use crate::names::nearest;
+use crate::session::Session;
+use crate::sql::source::Span;
 use crate::sql::splitter::{Piece, PieceKind};
 use crate::sql::statement::{ParsedStatement, Statement};
 
@@ -72,6 +74,53 @@ pub(super) trait MetaCommand: Send + Sync {
     }
 
     async fn run(&self, call: Call<'_>) -> Result<Ended>;
+
+    /// What it means to somebody who reads a script and runs nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// If it is called wrongly.
+    fn read(&self, arguments: &Arguments, session: &Session) -> Result<InScript> {
+        let _ = (arguments, session);
+        Ok(InScript::Nothing)
+    }
+}
+
+/// What a command in a script means for the statements behind it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InScript {
+    /// A file runs first.
+    Runs {
+        path: String,
+        place: Span,
+    },
+    /// The script ends.
+    Quits,
+    Nothing,
+}
+
+/// What a piece of a script means if it is a command; `None` if it is none.
+///
+/// # Errors
+///
+/// If there is no such command, or it is called wrongly.
+pub(super) fn read(piece: &Piece, session: &Session) -> Result<Option<InScript>> {
+    if piece.kind() != PieceKind::MetaCommand && !is_word_command(piece) {
+        return Ok(None);
+    }
+    let (command, _, arguments) = command(piece)?;
+    command.read(&arguments, session).map(Some).map_err(|error| error.at(piece.source(), piece.span()))
+}
+
+/// The command that a piece is, by the name that was used, and its arguments.
+fn command(piece: &Piece) -> Result<(&'static dyn MetaCommand, &'static str, Arguments)> {
+    let written = Written::read(piece);
+    let Some((command, name)) = find(written.name) else {
+        let place = piece.source().span(written.place);
+        return Err(unknown(written.name).at(piece.source(), place));
+    };
+    let arguments = Arguments::new(piece.source(), written.rest, usage(command, name));
+    Ok((command, name, arguments))
 }
 
 /// A command with what it may work on.
@@ -196,12 +245,7 @@ impl MetaCommands for Meta {
 
     fn run_meta<'a>(&'a mut self, runner: &'a mut Runner, piece: &'a Piece) -> LocalBoxFuture<'a, Result<Ended>> {
         Box::pin(async move {
-            let written = Written::read(piece);
-            let Some((command, name)) = find(written.name) else {
-                let place = piece.source().span(written.place);
-                return Err(unknown(written.name).at(piece.source(), place));
-            };
-            let arguments = Arguments::new(piece.source(), written.rest, usage(command, name));
+            let (command, name, arguments) = command(piece)?;
             command.run(Call { name, arguments, runner, meta: self }).await
         })
     }

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{Call, Group, MetaCommand};
+use super::arguments::Arguments;
+use super::{Call, Group, InScript, MetaCommand};
 use crate::cli::runner::Ended;
 use crate::error::Result;
+use crate::session::Session;
 
 /// Leaves the shell; in a script, the script.
 pub(super) struct Quit;
@@ -26,6 +28,11 @@ impl MetaCommand for Quit {
     async fn run(&self, call: Call<'_>) -> Result<Ended> {
         call.arguments.none()?;
         Ok(Ended::Quit)
+    }
+
+    fn read(&self, arguments: &Arguments, _: &Session) -> Result<InScript> {
+        arguments.none()?;
+        Ok(InScript::Quits)
     }
 }
 

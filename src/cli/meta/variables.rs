@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Call, Completes, Group, MetaCommand, batch};
+use super::arguments::{Argument, Arguments};
+use super::{Call, Completes, Group, InScript, MetaCommand, batch};
 use crate::cli::runner::Ended;
 use crate::error::Result;
 use crate::names::nearest;
+use crate::session::Session;
 
 /// Defines a variable, or lists them.
 pub(super) struct Set;
@@ -43,12 +45,24 @@ impl MetaCommand for Set {
                 call.runner.show_batch(rows).await
             }
             Some((name, values)) => {
-                let value: String = values.iter().map(|word| word.text.as_str()).collect();
-                session.set_variable(&name.text, &value);
+                define(session, name, values);
                 Ok(Ended::Done)
             }
         }
     }
+
+    /// Statements behind it may use the variable.
+    fn read(&self, arguments: &Arguments, session: &Session) -> Result<InScript> {
+        if let Some((name, values)) = arguments.words(usize::MAX, session)?.split_first() {
+            define(session, name, values);
+        }
+        Ok(InScript::Nothing)
+    }
+}
+
+fn define(session: &Session, name: &Argument, values: &[Argument]) {
+    let value: String = values.iter().map(|word| word.text.as_str()).collect();
+    session.set_variable(&name.text, &value);
 }
 
 /// Removes a variable.

@@ -1,0 +1,1 @@
+SELECT "a text" AS x, a FROM n LATERAL VIEW explode(array(a)) e;
