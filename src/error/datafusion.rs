@@ -26,6 +26,18 @@ pub(crate) fn in_statement(error: &DataFusionError, source: &Arc<Source>) -> Err
     convert(error, Some(source))
 }
 
+/// Whether something is negated that cannot be: an unsigned number, for one.
+pub(crate) fn is_negation(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => is_negation(inner),
+        // The items of a SELECT list are planned one after the other, whatever is wrong with them.
+        DataFusionError::Collection(errors) => errors.iter().any(is_negation),
+        // The error has no variant of its own.
+        DataFusionError::Plan(message) => message.contains("Unary operator '-' only supports"),
+        _ => false,
+    }
+}
+
 /// Whether a SELECT list may give two columns of one name.
 pub(crate) fn is_column_twice(error: &DataFusionError) -> bool {
     match error {

@@ -23,6 +23,7 @@ pub mod opaque;
 pub mod outer_items;
 mod search;
 mod shared;
+mod signed;
 #[cfg(test)]
 mod tests;
 pub(crate) mod told_apart;
@@ -70,6 +71,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     state.register_udaf(Arc::new(bool_and_udaf().as_ref().clone().with_aliases(["every"])))?;
     state.register_udf(Arc::new(ScalarUDF::from(told_apart::ToldApart::new())))?;
     state.register_udf(Arc::new(of_type::OfType::new().into()))?;
+    state.register_udf(Arc::new(signed::Signed::new().into()))?;
     add(state, entries(Dialect::Ansi))
 }
 

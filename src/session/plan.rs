@@ -19,7 +19,7 @@ use sqlparser::ast;
 use super::call_places::CallPlaces;
 use super::resolve::StatementTables;
 use super::{Outcome, Rows, Session};
-use crate::error::datafusion::{in_statement, is_column_twice};
+use crate::error::datafusion::{in_statement, is_column_twice, is_negation};
 use crate::error::{Error, Result};
 use crate::execution::planning;
 use crate::functions;
@@ -189,7 +189,7 @@ async fn name_columns(statement: &mut PlannedStatement, tables: &StatementTables
         let state = tables.state();
         let query = PlannedStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
         // What is wrong within the argument is said where the statement itself is planned.
-        let plan = planning::aside(async move { state.statement_to_plan(query).await }).await.ok();
+        let plan = planning::aside(async move { statement_to_plan(&state, query).await }).await.ok();
         let given = plan.and_then(|plan| plan.schema().fields().first().map(|field| field.data_type().clone()));
         rewrite::hive::own_names::answer(statement, given.as_ref(), source)?;
     }
@@ -209,7 +209,7 @@ async fn write_out_joins(
             let state = tables.state();
             let query = PlannedStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
             let names = |plan: LogicalPlan| plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-            match planning::aside(async move { state.statement_to_plan(query).await }).await {
+            match planning::aside(async move { statement_to_plan(&state, query).await }).await {
                 Ok(plan) => columns.push(Some(names(plan))),
                 Err(error) => {
                     failed.get_or_insert(error);
@@ -268,7 +268,7 @@ async fn to_logical(
     let dialect = tables.dialect();
     let state = tables.state();
     let planned = planning::aside(async move {
-        let plan = functions::settle(state.statement_to_plan(statement).await?, dialect)?;
+        let plan = functions::settle(statement_to_plan(&state, statement).await?, dialect)?;
         refuse_equal_names(&plan)?;
         let plan = move_subqueries_below_groups(count_equal_rows(plan)?)?;
         Ok((eliminate_dependent_joins(plan)?, state))
@@ -286,6 +286,20 @@ async fn to_logical(
             false => Unplanned::Otherwise(error),
         }
     })
+}
+
+/// DataFusion's plan, in which unsigned numbers are negated as signed ones.
+async fn statement_to_plan(state: &SessionState, statement: PlannedStatement) -> DataFusionResult<LogicalPlan> {
+    let mut signed = statement.clone();
+    let error = match state.statement_to_plan(statement).await {
+        Err(error) if is_negation(&error) && rewrite::sign_what_is_negated(&mut signed) => error,
+        planned => return planned,
+    };
+    match state.statement_to_plan(signed).await {
+        // What is negated is no number.
+        Err(again) if is_negation(&again) => Err(error),
+        planned => planned,
+    }
 }
 
 /// The query that a statement is.

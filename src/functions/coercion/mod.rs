@@ -34,7 +34,7 @@ use ansi::Ansi;
 pub(super) use ansi::doubles;
 pub(super) use meeting::Meeting;
 
-use super::{nested_extremes, of_type};
+use super::{nested_extremes, of_type, signed};
 use crate::error::Error;
 use crate::sql::dialect::Dialect;
 use crate::sql::types;
@@ -591,6 +591,11 @@ impl InExpr<'_> {
         if let (of_type::NAME, [value, like]) = (func.name(), args.as_mut_slice()) {
             let (from, like) = (self.type_of(value)?, self.type_of(like)?);
             let to = of_type::type_of(&from, &like);
+            return Ok(Transformed::yes(self.rules.to_result(std::mem::take(value), &from, &to)));
+        }
+        if let (signed::NAME, [value]) = (func.name(), args.as_mut_slice()) {
+            let from = self.type_of(value)?;
+            let to = signed::type_of(&from);
             return Ok(Transformed::yes(self.rules.to_result(std::mem::take(value), &from, &to)));
         }
         let mut changed = false;

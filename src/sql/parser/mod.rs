@@ -22,6 +22,7 @@ mod refused;
 mod row_format;
 mod session;
 mod show;
+mod table_tokens;
 mod tajo;
 mod tokens;
 mod words;

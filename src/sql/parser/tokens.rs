@@ -48,5 +48,6 @@ pub(super) fn read(
         super::hive_tokens::read(&mut tokens);
         super::lateral_tokens::to_joins(&mut tokens, &mut ranges);
     }
+    super::table_tokens::to_selects(&mut tokens, &mut ranges);
     Ok((StatementText { text: expanded.text, ranges }, tokens))
 }

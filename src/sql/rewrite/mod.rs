@@ -42,6 +42,7 @@ pub(crate) mod testing;
 mod text;
 mod trim;
 mod unnest;
+mod unsigned;
 mod using;
 mod where_aliases;
 mod wildcards;
@@ -58,6 +59,7 @@ use sqlparser::tokenizer::Span;
 pub(crate) use column_case::{ColumnSpellings, fold_column_case};
 pub(crate) use column_names::{name_casts, remember_names, tell_all_apart};
 pub(crate) use session_values::fill_in_session_values;
+pub(crate) use unsigned::sign_what_is_negated;
 pub(crate) use using::{ColumnsOf, answer, next_question};
 pub(crate) use where_aliases::resolve_where_aliases;
 
@@ -204,9 +206,9 @@ impl VisitorMut for Rewriter<'_> {
         casts::with_length(expr);
         intervals::sign_of_all(expr);
         rlike::to_operator(expr);
+        shift_defaults::to_condition(expr);
         let result = like::to_datafusion(expr)
             .and_then(|()| similar_to::to_regular_expression(expr))
-        shift_defaults::to_condition(expr);
             .and_then(|()| rows::compare_columns(expr))
             .and_then(|()| trim::to_datafusion(expr, self.source));
         self.outcome(result)

@@ -31,7 +31,7 @@ fn in_body(body: &mut SetExpr, before: Span) -> Result<(), Refusal> {
         }
         SetExpr::Table(table) => {
             let name = table.table_name.as_deref().unwrap_or("t");
-            Err(Refusal::new(format!("TABLE {name} is not supported"), before)
+            Err(Refusal::new(format!("behind TABLE {name} come only ORDER BY, LIMIT or another query"), before)
                 .help(format!("write SELECT * FROM {name}")))
         }
         SetExpr::Insert(insert) => Err(Refusal::new("WITH cannot stand in front of INSERT", insert.span())
@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn bodies_that_are_no_queries_are_refused() {
-        let help = refused("SELECT a, b, s FROM t▸ UNION ALL TABLE t", "TABLE t is not supported");
+        let help = refused(
+            "SELECT a, b, s FROM t▸ UNION ALL TABLE t u",
+            "behind TABLE t come only ORDER BY, LIMIT or another query",
+        );
         assert_eq!(help, "write SELECT * FROM t");
         refused("WITH x AS (SELECT 1) ▸INSERT INTO e SELECT * FROM x", "WITH cannot stand in front of INSERT");
     }
