@@ -149,6 +149,16 @@ fn a_timeout_is_a_statement_s_own() {
 }
 
 #[test]
+fn a_join_that_was_stopped_leaves_the_threads_to_the_next_statement() {
+    let folder = folder();
+    let output = run(
+        folder.path(),
+        &["--timeout", "3s", "--on-error", "continue", "-e", STUBBORN, "-e", "SELECT count(*) AS n FROM range(10)"],
+    );
+    assert_eq!(stdout(&output), "n\n10\n");
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let folder = folder();
     for format in ["csv", "tsv", "jsonl", "json", "vertical"] {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -22,6 +23,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 
+use super::stoppable::Stop;
 use super::{Execution, Executor, Started, planning};
 use crate::error::Result;
 use crate::optimizer::REWRITES;
@@ -106,9 +108,16 @@ async fn attempt(
     started(&physical);
     let has_hash_join = uses_hash_join(&physical);
     let failed = |cause| Failed { cause, is_of_planner: false, has_hash_join };
+    let stop = Stop::of(&physical).map_err(failed)?;
     let mut stream = on_workers(Arc::clone(&physical), state.task_ctx(), workers);
     let first = stream.next().await.transpose().map_err(failed)?;
-    Ok(Execution { stream: put_back(first, stream), plan: physical, planning, notes: Vec::new(), as_written: false })
+    Ok(Execution {
+        stream: put_back(first, stream, stop),
+        plan: physical,
+        planning,
+        notes: Vec::new(),
+        as_written: false,
+    })
 }
 
 /// Batches that wait to be taken, at most: enough that neither side waits for the other.
@@ -143,18 +152,14 @@ impl Drop for Release {
     }
 }
 
-/// The stream as it was before its first batch was taken.
-fn put_back(
-    first: Option<datafusion::arrow::array::RecordBatch>,
-    rest: SendableRecordBatchStream,
-) -> SendableRecordBatchStream {
-    match first {
-        None => rest,
-        Some(first) => {
-            let schema = rest.schema();
-            Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter([Ok(first)]).chain(rest)))
-        }
-    }
+/// The stream as it was before its first batch was taken. The work ends with it.
+fn put_back(first: Option<RecordBatch>, rest: SendableRecordBatchStream, stop: Stop) -> SendableRecordBatchStream {
+    let schema = rest.schema();
+    let batches = stream::iter(first.map(Ok)).chain(rest).map(move |batch| {
+        let _held = &stop;
+        batch
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 fn has_effects(plan: &LogicalPlan) -> bool {

@@ -9,6 +9,7 @@ pub(crate) mod planning;
 pub mod progress;
 mod requirements;
 mod shared;
+mod stoppable;
 
 use std::fmt::Debug;
 use std::sync::Arc;

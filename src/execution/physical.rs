@@ -20,6 +20,7 @@ use super::filter_pushdown;
 use super::offsets::with_offsets_kept;
 use super::requirements::with_requirements_met;
 use super::shared::{SharedPlanner, ShowSharedSubplans};
+use super::stoppable::StoppableJoins;
 use crate::functions::exact_integers;
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
@@ -29,6 +30,7 @@ use crate::sql::dialect::Dialect;
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
     let is_on = |name: &str| !disabled.contains(name);
     let mut rules = with_offsets_kept(with_requirements_met(filter_pushdown::physical_rules()));
+    rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),

@@ -61,15 +61,29 @@ impl Source {
 }
 
 /// Where the lines of a text begin: turns line and column (both from 1, columns in characters) into byte offsets and back.
+///
+/// A generated statement may be one line of a million characters, and each of its tokens has a place. So characters are not counted
+/// from the beginning of the line, but from the beginning of a block of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LineIndex {
     starts: Vec<usize>,
+    /// So many characters begin before each block.
+    characters: Vec<usize>,
 }
+
+/// Bytes in a block.
+const BLOCK: usize = 256;
 
 impl LineIndex {
     pub(crate) fn new(text: &str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        LineIndex { starts }
+        let blocks = text.as_bytes().chunks(BLOCK);
+        let characters = blocks.scan(0, |before, block| {
+            let here = *before;
+            *before += count_characters(block);
+            Some(here)
+        });
+        LineIndex { starts, characters: characters.collect() }
     }
 
     /// The byte offset of a place; past the end of its line or text, the end of the text.
@@ -77,16 +91,38 @@ impl LineIndex {
         let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some(&start) = self.starts.get(line) else { return text.len() };
         let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let rest = text.get(start..).unwrap_or_default();
-        rest.char_indices().nth(column).map_or(text.len(), |(at, _)| start + at)
+        let wanted = self.characters_before(text, start).saturating_add(column);
+        let block = self.characters.partition_point(|&before| before <= wanted).saturating_sub(1);
+        let missing = wanted - self.characters.get(block).copied().unwrap_or_default();
+        let from = block * BLOCK;
+        let rest = text.as_bytes().get(from..).unwrap_or_default();
+        let mut beginnings = rest.iter().enumerate().filter(|(_, byte)| begins_character(**byte));
+        beginnings.nth(missing).map_or(text.len(), |(at, _)| from + at)
     }
 
     pub(crate) fn location(&self, text: &str, offset: usize) -> Location {
         let line = self.starts.partition_point(|&start| start <= offset).saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or(0);
-        let column = text.get(start..offset.min(text.len())).map_or(0, |before| before.chars().count());
+        let column = self.characters_before(text, offset) - self.characters_before(text, start);
         Location::new(line as u64 + 1, column as u64 + 1)
     }
+
+    /// So many characters begin before a byte.
+    fn characters_before(&self, text: &str, offset: usize) -> usize {
+        let offset = offset.min(text.len());
+        let block = (offset / BLOCK).min(self.characters.len().saturating_sub(1));
+        let before = self.characters.get(block).copied().unwrap_or_default();
+        before + text.as_bytes().get(block * BLOCK..offset).map_or(0, count_characters)
+    }
+}
+
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| begins_character(**byte)).count()
+}
+
+/// In UTF-8 the bytes of a character behind its first one are told by their two upper bits.
+fn begins_character(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 #[cfg(test)]
@@ -105,6 +141,25 @@ mod tests {
         assert_eq!(source.line(3), Some("from t"));
         assert_eq!(source.line(4), None);
         assert_eq!(source.line(0), None);
+    }
+
+    #[test]
+    fn places_in_long_lines_are_counted_in_characters() {
+        let text = format!("{}\n{}", "é1".repeat(400), "x".repeat(3 * BLOCK) + "ü" + &"y".repeat(BLOCK));
+        let index = LineIndex::new(&text);
+        let mut place = Location::new(1, 1);
+        for (offset, character) in text.char_indices() {
+            assert_eq!(index.location(&text, offset), place, "at {offset}");
+            assert_eq!(index.offset(&text, place), offset, "at {place:?}");
+            place = match character {
+                '\n' => Location::new(place.line + 1, 1),
+                _ => Location::new(place.line, place.column + 1),
+            };
+        }
+        assert_eq!(index.offset(&text, Location::new(2, 5000)), text.len());
+        assert_eq!(index.location(&text, text.len() + 9), place);
+        assert_eq!(LineIndex::new("").location("", 0), Location::new(1, 1));
+        assert_eq!(LineIndex::new("").offset("", Location::new(1, 1)), 0);
     }
 
     #[test]
