@@ -92,7 +92,8 @@ fn is_never_null(subquery: &Subquery) -> bool {
         && (subquery.outer_ref_columns.is_empty() || !always_has_a_row(&subquery.subquery))
 }
 
-fn always_has_a_row(plan: &LogicalPlan) -> bool {
+/// Whether a subquery has a row whatever it reads.
+pub(super) fn always_has_a_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         LogicalPlan::Projection(projection) => always_has_a_row(&projection.input),

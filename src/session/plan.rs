@@ -159,15 +159,17 @@ pub(super) async fn plan_ast(
         Dialect::Ansi => rewrite::resolve_where_aliases(&mut statement, &columns),
         Dialect::Hive => super::patterns::check(&statement, source)?,
     }
+    let is_explain = matches!(statement, PlannedStatement::Explain(_));
     let as_written = query_within(&mut statement).is_some().then(|| statement.clone());
     let mut names = query_of(&mut statement).map(rewrite::remember_names).unwrap_or_default();
     let planned = match to_logical(statement, tables, source).await {
         Err(Unplanned::ColumnTwice(error)) => {
             let apart = as_written.and_then(|mut statement| {
-                match query_of(&mut statement) {
-                    Some(query) => names = rewrite::tell_all_apart(query)?,
+                match (query_of(&mut statement), is_explain) {
+                    (Some(query), _) => names = rewrite::tell_all_apart(query)?,
+                    (None, true) => drop(rewrite::tell_all_apart(query_within(&mut statement)?)?),
                     // The names are those of what is written.
-                    None => rewrite::name_casts(query_within(&mut statement)?).then_some(())?,
+                    (None, false) => rewrite::name_casts(query_within(&mut statement)?).then_some(())?,
                 }
                 Some(statement)
             });

@@ -11,8 +11,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, NullEquality};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::functions_window::expr_fn::row_number;
@@ -20,12 +20,11 @@ use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, binary_expr, lit,
-    when,
+    LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
 };
 
 use super::correlation::outer_columns;
-use super::{Eliminator, or_true, refusal, rows_again, same};
+use super::{Eliminator, refusal, rows_again, same};
 
 /// The outer query of a subquery, and the columns of it that the subquery reads.
 #[derive(Debug)]
@@ -187,9 +186,12 @@ impl Eliminator {
             return Ok(Bound { plan, keys: bound.keys });
         }
         let order = bound.sort_keys(order, outer)?;
-        let name = self.name("row");
-        let number = row_number().partition_by(bound.key_columns().collect()).order_by(order).build()?;
+        let keys = bound.keys;
         let columns: Vec<Expr> = bound.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        let (plan, order) = self.order_by_columns(bound.plan, order)?;
+        let name = self.name("row");
+        let number =
+            row_number().partition_by(keys.iter().cloned().map(Expr::Column).collect()).order_by(order).build()?;
         let position = || Expr::Column(Column::from_name(&name));
         let as_count = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
         let mut terms = Vec::new();
@@ -199,12 +201,34 @@ impl Eliminator {
         if let Some(fetch) = fetch {
             terms.push(position().lt_eq(as_count(skip.saturating_add(fetch))));
         }
-        let numbered = LogicalPlanBuilder::from(bound.plan).window([number.alias(&name)])?;
+        let numbered = LogicalPlanBuilder::from(plan).window([number.alias(&name)])?;
         let taken = match terms.into_iter().reduce(Expr::and) {
             Some(predicate) => numbered.filter(predicate)?,
             None => numbered,
         };
-        Ok(Bound { plan: taken.project(columns)?.build()?, keys: bound.keys })
+        Ok(Bound { plan: taken.project(columns)?.build()?, keys })
+    }
+
+    /// An order by columns only, and not by none: DataFusion loses a window's order by expressions above some joins, and fails without any.
+    fn order_by_columns(&mut self, plan: LogicalPlan, order: Vec<SortExpr>) -> Result<(LogicalPlan, Vec<SortExpr>)> {
+        let mut columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+        if order.is_empty() {
+            let first = columns.first().cloned().map(|column| column.sort(true, false));
+            return Ok((plan, first.into_iter().collect()));
+        }
+        let mut keys = Vec::with_capacity(order.len());
+        for key in order {
+            let column = match key.expr {
+                Expr::Column(_) => key.expr.clone(),
+                _ => {
+                    let name = self.name("key");
+                    columns.push(key.expr.clone().alias(&name));
+                    Expr::Column(Column::from_name(name))
+                }
+            };
+            keys.push(key.with_expr(column));
+        }
+        Ok((LogicalPlanBuilder::from(plan).project(columns)?.build()?, keys))
     }
 
     fn distinct_on(&mut self, distinct: DistinctOn, outer: &Outer) -> Result<Bound> {
@@ -325,19 +349,24 @@ impl Eliminator {
             false => Vec::new(),
         };
         let keyed = if keys_are_left { &left } else { &right };
-        for (first, second) in join.on {
-            let (first, second) = (keyed.value(first, outer)?, keyed.value(second, outer)?);
-            conditions.push(match join.null_equality {
-                NullEquality::NullEqualsNothing => first.eq(second),
-                NullEquality::NullEqualsNull => binary_expr(first, Operator::IsNotDistinctFrom, second),
-            });
-        }
+        let on =
+            join.on.into_iter().map(|(first, second)| Ok((keyed.value(first, outer)?, keyed.value(second, outer)?)));
+        let on = on.collect::<Result<Vec<_>>>()?;
         if let Some(filter) = join.filter {
             conditions.push(keyed.value(filter, outer)?);
         }
+        let filter = conditions.into_iter().reduce(Expr::and).or_else(|| on.is_empty().then(|| lit(true)));
         let keys = keyed.keys.clone();
-        let plan =
-            LogicalPlanBuilder::from(left.plan).join_on(right.plan, join.join_type, or_true(conditions))?.build()?;
+        let plan = LogicalPlan::Join(Join::try_new(
+            Arc::new(left.plan),
+            Arc::new(right.plan),
+            on,
+            filter,
+            join.join_type,
+            join.join_constraint,
+            join.null_equality,
+            join.null_aware,
+        )?);
         Ok(Bound { plan, keys })
     }
 }

@@ -6,8 +6,10 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
-use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, Subquery};
 use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
+
+use crate::optimizer::nullable_subqueries::always_has_a_row;
 
 /// Which subqueries are made joins.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,15 +24,17 @@ pub(super) enum Which {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Value,
-    Rows,
+    Exists,
+    In,
+    NotIn,
 }
 
 pub(super) fn subquery_of(expr: &Expr) -> Option<(&Subquery, Form)> {
     match expr {
         Expr::ScalarSubquery(subquery) => Some((subquery, Form::Value)),
-        Expr::Exists(Exists { subquery, .. }) | Expr::InSubquery(InSubquery { subquery, .. }) => {
-            Some((subquery, Form::Rows))
-        }
+        Expr::Exists(Exists { subquery, .. }) => Some((subquery, Form::Exists)),
+        Expr::InSubquery(InSubquery { subquery, negated: false, .. }) => Some((subquery, Form::In)),
+        Expr::InSubquery(InSubquery { subquery, negated: true, .. }) => Some((subquery, Form::NotIn)),
         _ => None,
     }
 }
@@ -42,19 +46,99 @@ pub(super) fn is_ours(subquery: &Subquery, form: Form, schema: &DFSchema, which:
     Ok(!read.is_empty() && (which == Which::All || !is_known_here || !pulls_up(&subquery.subquery, form)?))
 }
 
-/// Whether DataFusion makes a join of a subquery.
+/// Whether DataFusion makes a join of a subquery, and the right one.
 fn pulls_up(plan: &LogicalPlan, form: Form) -> Result<bool> {
     let mut rules = match form {
         Form::Value => PullUpCorrelatedExpr::new().with_need_handle_count_bug(true),
-        Form::Rows => PullUpCorrelatedExpr::new().with_exists_sub_query(true),
+        Form::Exists | Form::In | Form::NotIn => PullUpCorrelatedExpr::new().with_exists_sub_query(true),
     };
-    let is_known = match form {
-        Form::Value => plan.max_rows().is_some_and(|rows| rows <= 1) && !reads_within_from(plan)?,
-        Form::Rows => true,
-    };
-    let is_known = is_known && !reads_from_deeper(plan)?;
+    if form == Form::Value {
+        let is_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
+        // It takes a column that is never NULL for a value that is never NULL.
+        let may_be_null = plan.schema().fields().first().is_some_and(|field| field.is_nullable());
+        if !is_one_row || !(may_be_null || always_has_a_row(plan)) {
+            return Ok(false);
+        }
+    }
+    if form == Form::NotIn && !is_plain(plan)? {
+        return Ok(false);
+    }
+    let is_known = commutes(plan, form, true)? && !reads_within_from(plan)? && !reads_from_deeper(plan)?;
     // An error in there is one of DataFusion's rule, which is not asked again then.
-    Ok(is_known && plan.clone().rewrite(&mut rules).is_ok() && rules.can_pull_up)
+    Ok(is_known && !has_correlated(plan)? && plan.clone().rewrite(&mut rules).is_ok() && rules.can_pull_up)
+}
+
+/// Whether conditions on outer columns mean the same above the plan as where they stand. DataFusion takes them out of the right side of a
+/// left join and of what is below a window, and does not look. `is_top`: so far only its order and its columns were made of what is below.
+fn commutes(plan: &LogicalPlan, form: Form, is_top: bool) -> Result<bool> {
+    if outer_columns(plan)?.is_empty() {
+        return Ok(true);
+    }
+    match plan {
+        LogicalPlan::Projection(projection) => commutes(&projection.input, form, is_top),
+        LogicalPlan::Sort(sort) => commutes(&sort.input, form, is_top),
+        LogicalPlan::SubqueryAlias(alias) => commutes(&alias.input, form, false),
+        // It gives the column of IN a second time then.
+        LogicalPlan::Filter(filter)
+            if form == Form::In
+                && filter.predicate.contains_outer()
+                && matches!(filter.input.as_ref(), LogicalPlan::Aggregate(_)) =>
+        {
+            Ok(false)
+        }
+        LogicalPlan::Filter(filter) => commutes(&filter.input, form, false),
+        LogicalPlan::Distinct(Distinct::All(input)) => commutes(input, form, false),
+        LogicalPlan::Aggregate(aggregate) => commutes(&aggregate.input, form, false),
+        LogicalPlan::Limit(limit) => Ok(form == Form::Exists && is_top && commutes(&limit.input, form, true)?),
+        LogicalPlan::Join(join) if !has_lateral(&join.right) => {
+            let (may_left, may_right) = match join.join_type {
+                JoinType::Inner => (true, true),
+                JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, false),
+                JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
+                JoinType::Full => (false, false),
+            };
+            let side = |side: &LogicalPlan, may: bool| match may {
+                true => commutes(side, form, false),
+                false => Ok(outer_columns(side)?.is_empty()),
+            };
+            Ok(side(&join.left, may_left)? && side(&join.right, may_right)?)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether the rows of a subquery are rows of tables. Else DataFusion takes a NULL that NOT IN meets for one of every outer row.
+fn is_plain(plan: &LogicalPlan) -> Result<bool> {
+    let mut is_plain = true;
+    plan.apply(|node| {
+        is_plain &= match node {
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::TableScan(_) => true,
+            LogicalPlan::Join(join) => join.join_type == JoinType::Inner,
+            _ => false,
+        };
+        Ok(if is_plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(is_plain)
+}
+
+/// Whether a subquery within the subquery is correlated itself: DataFusion moves columns from under it.
+fn has_correlated(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Some((subquery, _)) = subquery_of(expr) {
+                    found |= !outer_columns(&subquery.subquery)?.is_empty();
+                }
+                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            })
+        })
+    })?;
+    Ok(found)
 }
 
 /// Whether a subquery within the subquery reads the outer query. DataFusion looks for its columns one level further out only.
@@ -90,7 +174,8 @@ pub(super) fn pulls_up_lateral(right: &LogicalPlan) -> Result<bool> {
     let mut rules = PullUpCorrelatedExpr::new().with_need_handle_count_bug(true);
     let is_rewritten = subquery.subquery.as_ref().clone().rewrite(&mut rules).is_ok();
     let is_pulled_up = is_rewritten && rules.can_pull_up && rules.pull_up_having_expr.is_none();
-    Ok(is_pulled_up && !reads_from_deeper(&subquery.subquery)?)
+    let plan = subquery.subquery.as_ref();
+    Ok(is_pulled_up && commutes(plan, Form::In, true)? && !reads_from_deeper(plan)? && !has_correlated(plan)?)
 }
 
 /// The columns of outer queries that a plan reads, also in subqueries of its own, in the order in which they occur.
@@ -158,6 +243,11 @@ pub(super) fn has_lateral(right: &LogicalPlan) -> bool {
         LogicalPlan::Projection(projection) => has_lateral(&projection.input),
         other => matches!(other, LogicalPlan::Subquery(_)),
     }
+}
+
+/// IN (SELECT …) of a value that is a subquery itself: DataFusion makes a join of one of the two only.
+pub(super) fn asks_twice(expr: &Expr) -> bool {
+    matches!(expr, Expr::InSubquery(within) if has_subquery(&within.expr))
 }
 
 pub(super) fn has_subquery(expr: &Expr) -> bool {

@@ -46,8 +46,8 @@ use datafusion::logical_expr::{
 
 use self::bind::Outer;
 use self::correlation::{
-    Which, add_columns_of_subqueries, has_lateral, has_subquery, is_ours, outer_columns, pulls_up_lateral, reads_only,
-    subquery_of,
+    Which, add_columns_of_subqueries, asks_twice, has_lateral, has_subquery, is_ours, outer_columns, pulls_up_lateral,
+    reads_only, subquery_of,
 };
 use super::lateral_unnest::is_computed_on_the_row;
 use super::prune::needs::{has_volatile, is_volatile};
@@ -79,6 +79,31 @@ pub(crate) fn eliminate_dependent_joins(plan: LogicalPlan) -> Result<LogicalPlan
 struct Eliminator {
     /// So many names were made.
     names: usize,
+    /// So many queries are around the one that is looked at.
+    depth: usize,
+}
+
+/// The input of a node, and what its subqueries have given it.
+#[derive(Debug)]
+struct Joined {
+    /// Without any of them: what the combinations of the next one are taken from, as long as it reads no other's value.
+    base: LogicalPlan,
+    plan: LogicalPlan,
+    /// The subqueries for values, and the columns that have them.
+    values: Vec<(Arc<LogicalPlan>, Expr)>,
+}
+
+impl Joined {
+    fn new(input: LogicalPlan) -> Self {
+        Joined { base: input.clone(), plan: input, values: Vec::new() }
+    }
+
+    fn outer(&self, subquery: &LogicalPlan) -> Result<Outer> {
+        match reads_only(subquery, self.base.schema())? {
+            true => Outer::of(&self.base, subquery),
+            false => Outer::of(&self.plan, subquery),
+        }
+    }
 }
 
 impl Eliminator {
@@ -90,7 +115,7 @@ impl Eliminator {
     /// Subqueries within subqueries come first: what is left of them are joins, which get combinations as all others do.
     fn in_plan(&mut self, plan: LogicalPlan, which: Which) -> Result<LogicalPlan> {
         match plan {
-            LogicalPlan::Join(join) if has_lateral(&join.right) && !outer_columns(&join.right)?.is_empty() => {
+            LogicalPlan::Join(join) if self.is_lateral(&join)? => {
                 let left = self.in_plan(Arc::unwrap_or_clone(join.left), which)?;
                 self.lateral(Join { left: Arc::new(left), ..join }, which)
             }
@@ -101,16 +126,29 @@ impl Eliminator {
         }
     }
 
+    fn in_subquery(&mut self, plan: LogicalPlan, which: Which) -> Result<LogicalPlan> {
+        self.depth += 1;
+        let changed = self.in_plan(plan, which);
+        self.depth -= 1;
+        changed
+    }
+
+    /// Whether a join is lateral. The planner says so only where the right side itself reads the left one, and not where a subquery of it
+    /// does; in a query that is in no other, it cannot read anything else.
+    fn is_lateral(&self, join: &Join) -> Result<bool> {
+        Ok((self.depth == 0 || has_lateral(&join.right)) && !outer_columns(&join.right)?.is_empty())
+    }
+
     fn lateral(&mut self, join: Join, which: Which) -> Result<LogicalPlan> {
         let left = Arc::clone(&join.left);
         let is_ours = which == Which::All
             || !reads_only(&join.right, left.schema())?
             || !(is_computed_on_the_row(&join) || pulls_up_lateral(&join.right)?);
         if !is_ours {
-            let right = self.in_plan(Arc::unwrap_or_clone(join.right), which)?;
+            let right = self.in_subquery(Arc::unwrap_or_clone(join.right), which)?;
             return Ok(LogicalPlan::Join(Join { right: Arc::new(right), ..join }));
         }
-        let right = self.in_plan(Arc::unwrap_or_clone(join.right), Which::All)?;
+        let right = self.in_subquery(Arc::unwrap_or_clone(join.right), Which::All)?;
         if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
             return Err(refusal("LATERAL on the right of a RIGHT or FULL JOIN has no row to be computed for"));
         }
@@ -130,31 +168,33 @@ impl Eliminator {
         // DataFusion makes no joins of those in ORDER BY.
         let which = if matches!(plan, LogicalPlan::Sort(_)) { Which::All } else { which };
         if !self.asks(&plan, which)? {
-            return Ok(plan.map_subqueries(|inner| Ok(Transformed::yes(self.in_plan(inner, Which::Others)?)))?.data);
+            return Ok(plan
+                .map_subqueries(|inner| Ok(Transformed::yes(self.in_subquery(inner, Which::Others)?)))?
+                .data);
         }
         match plan {
             LogicalPlan::Filter(filter) => self.filter(filter, which),
             LogicalPlan::Projection(projection) => {
-                let mut input = Arc::unwrap_or_clone(projection.input);
+                let mut input = Joined::new(Arc::unwrap_or_clone(projection.input));
                 let names = NamePreserver::new_for_projection();
                 let mut expressions = Vec::with_capacity(projection.expr.len());
                 for expr in projection.expr {
                     let name = names.save(&expr);
                     expressions.push(name.restore(self.value(expr, &mut input, which)?));
                 }
-                Ok(LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(input))?))
+                Ok(LogicalPlan::Projection(Projection::try_new(expressions, Arc::new(input.plan))?))
             }
             LogicalPlan::Sort(sort) => {
                 let columns = sort.input.schema().columns();
                 let mut asked = Vec::new();
                 add_columns_of_subqueries(&LogicalPlan::Sort(sort.clone()), &mut asked)?;
-                let mut input = with_columns(Arc::unwrap_or_clone(sort.input), asked)?;
+                let mut input = Joined::new(with_columns(Arc::unwrap_or_clone(sort.input), asked)?);
                 let mut keys = Vec::with_capacity(sort.expr.len());
                 for key in sort.expr {
                     let expr = self.value(key.expr.clone(), &mut input, which)?;
                     keys.push(key.with_expr(expr));
                 }
-                only(columns, LogicalPlan::Sort(Sort { expr: keys, input: Arc::new(input), fetch: sort.fetch }))
+                only(columns, LogicalPlan::Sort(Sort { expr: keys, input: Arc::new(input.plan), fetch: sort.fetch }))
             }
             LogicalPlan::Join(join) if join.join_type == JoinType::Inner => self.condition(join, which),
             LogicalPlan::Join(_) => Err(refusal("it stands in the condition of an outer join")),
@@ -186,13 +226,14 @@ impl Eliminator {
         if let Some(plain) = conjunction(plain) {
             input = LogicalPlan::Filter(Filter::try_new(plain, Arc::new(input))?);
         }
+        let mut input = Joined::new(input);
         let mut terms = Vec::with_capacity(asking.len());
         for term in asking {
             terms.push(self.value(term, &mut input, which)?);
         }
         let filtered = match conjunction(terms) {
-            Some(predicate) => LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?),
-            None => input,
+            Some(predicate) => LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input.plan))?),
+            None => input.plan,
         };
         only(columns, filtered)
     }
@@ -203,13 +244,10 @@ impl Eliminator {
         plan.apply_expressions(|expr| {
             expr.apply(|expr| {
                 if let Some((subquery, form)) = subquery_of(expr) {
-                    found |= plan.inputs().is_empty() || {
-                        let mut ours = false;
-                        for input in plan.inputs() {
-                            ours |= is_ours(subquery, form, input.schema(), which)?;
-                        }
-                        ours
-                    };
+                    found |= asks_twice(expr);
+                    for input in plan.inputs() {
+                        found |= is_ours(subquery, form, input.schema(), which)?;
+                    }
                 }
                 Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
             })
@@ -218,40 +256,53 @@ impl Eliminator {
     }
 
     /// The expression over the input, which is joined with what its subqueries give.
-    fn value(&mut self, expr: Expr, input: &mut LogicalPlan, which: Which) -> Result<Expr> {
-        Ok(expr.transform_up(|expr| self.subquery(expr, input, which))?.data)
+    fn value(&mut self, expr: Expr, input: &mut Joined, which: Which) -> Result<Expr> {
+        let changed = expr.transform_down(|expr| {
+            let Some((subquery, form)) = subquery_of(&expr) else { return Ok(Transformed::no(expr)) };
+            if !is_ours(subquery, form, input.plan.schema(), which)? && !asks_twice(&expr) {
+                let plan = Arc::new(self.in_subquery(subquery.subquery.as_ref().clone(), Which::Others)?);
+                let inner = Subquery { subquery: plan, ..subquery.clone() };
+                return Ok(Transformed::new(with_subquery(expr, inner), true, TreeNodeRecursion::Jump));
+            }
+            Ok(Transformed::new(self.subquery(expr, input)?, true, TreeNodeRecursion::Jump))
+        })?;
+        Ok(changed.data)
     }
 
-    fn subquery(&mut self, expr: Expr, input: &mut LogicalPlan, which: Which) -> Result<Transformed<Expr>> {
-        let Some((subquery, form)) = subquery_of(&expr) else { return Ok(Transformed::no(expr)) };
-        let plan = subquery.subquery.as_ref().clone();
-        if !is_ours(subquery, form, input.schema(), which)? {
-            let inner = Subquery { subquery: Arc::new(self.in_plan(plan, Which::Others)?), ..subquery.clone() };
-            return Ok(Transformed::yes(with_subquery(expr, inner)));
-        }
-        let plan = self.in_plan(plan, Which::All)?;
-        let value = match expr {
-            Expr::ScalarSubquery(_) => self.join_value(plan, input)?,
-            Expr::Exists(exists) => negated_if(exists.negated, self.join_rows(plan, input)?),
+    fn subquery(&mut self, expr: Expr, input: &mut Joined) -> Result<Expr> {
+        match expr {
+            Expr::ScalarSubquery(subquery) => {
+                if let Some((_, value)) = input.values.iter().find(|(plan, _)| *plan == subquery.subquery) {
+                    return Ok(value.clone());
+                }
+                let plan = self.in_subquery(subquery.subquery.as_ref().clone(), Which::All)?;
+                let value = self.join_value(plan, input)?;
+                input.values.push((subquery.subquery, value.clone()));
+                Ok(value)
+            }
+            Expr::Exists(exists) => {
+                let plan = self.in_subquery(Arc::unwrap_or_clone(exists.subquery.subquery), Which::All)?;
+                Ok(negated_if(exists.negated, self.join_rows(plan, input)?))
+            }
             Expr::InSubquery(within) => {
+                let given = self.value(*within.expr, input, Which::All)?;
+                let plan = self.in_subquery(Arc::unwrap_or_clone(within.subquery.subquery), Which::All)?;
                 let found = plan.schema().columns().into_iter().next().map(Expr::Column);
                 let Some(found) = found else { return Err(refusal("it has no column")) };
-                let given = as_outer(*within.expr, input.schema())?;
-                let is_equal = given.eq(found);
+                let is_equal = as_outer(given, input.plan.schema())?.eq(found);
                 // It stands in a filter, where IN may as well be false if it is unknown, and NOT IN is not true then.
                 let partner = if within.negated { Expr::IsNotFalse(Box::new(is_equal)) } else { is_equal };
                 let partners = LogicalPlan::Filter(Filter::try_new(partner, Arc::new(plan))?);
-                negated_if(within.negated, self.join_rows(partners, input)?)
+                Ok(negated_if(within.negated, self.join_rows(partners, input)?))
             }
-            other => other,
-        };
-        Ok(Transformed::yes(value))
+            other => Ok(other),
+        }
     }
 
     /// The value of a scalar subquery, which the input has a column for afterwards.
-    fn join_value(&mut self, plan: LogicalPlan, input: &mut LogicalPlan) -> Result<Expr> {
+    fn join_value(&mut self, plan: LogicalPlan, input: &mut Joined) -> Result<Expr> {
         let is_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
-        let outer = Outer::of(input, &plan)?;
+        let outer = input.outer(&plan)?;
         let bound = self.bind(plan, &outer)?;
         let Some(value) = bound.plan.schema().columns().into_iter().next().map(Expr::Column) else {
             return Err(refusal("it has no column"));
@@ -268,8 +319,8 @@ impl Eliminator {
     }
 
     /// Whether a subquery has rows.
-    fn join_rows(&mut self, plan: LogicalPlan, input: &mut LogicalPlan) -> Result<Expr> {
-        let outer = Outer::of(input, &plan)?;
+    fn join_rows(&mut self, plan: LogicalPlan, input: &mut Joined) -> Result<Expr> {
+        let outer = input.outer(&plan)?;
         let bound = self.bind(plan, &outer)?;
         let name = self.name("found");
         let keys: Vec<Expr> = bound.keys.iter().cloned().map(Expr::Column).collect();
@@ -279,9 +330,9 @@ impl Eliminator {
     }
 
     /// Joins the input with the rows of a subquery, of which there is at most one for each combination.
-    fn left_join(&mut self, rows: LogicalPlan, keys: &[Column], outer: &Outer, input: &mut LogicalPlan) -> Result<()> {
-        let conditions: Vec<Expr> = same(input, &outer.columns, &rows, keys)?.collect();
-        *input = LogicalPlanBuilder::from(std::mem::take(input))
+    fn left_join(&mut self, rows: LogicalPlan, keys: &[Column], outer: &Outer, input: &mut Joined) -> Result<()> {
+        let conditions: Vec<Expr> = same(&input.plan, &outer.columns, &rows, keys)?.collect();
+        input.plan = LogicalPlanBuilder::from(std::mem::take(&mut input.plan))
             .join_on(rows, JoinType::Left, or_true(conditions))?
             .build()?;
         Ok(())

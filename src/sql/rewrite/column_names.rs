@@ -16,7 +16,7 @@ use sqlparser::ast::{
     Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Value, VisitorMut,
 };
 
-use super::ast::call;
+use super::ast::{call, string};
 use crate::functions::told_apart::ToldApart;
 use crate::sql::visit::visit_mut;
 
@@ -92,10 +92,21 @@ pub(crate) fn tell_all_apart(query: &mut Query) -> Option<OutputNames> {
     Some(first)
 }
 
-/// Puts each cast into a call whose name tells it from what is cast; false if there is none.
+/// Puts each cast into a call whose name tells it from what is cast, and names the items of all but the first part of each UNION; false
+/// if there is neither.
 pub(crate) fn name_casts(query: &mut Query) -> bool {
     let mut found = false;
     let _ = visit_mut(query, &mut CastNamer { found: &mut found });
+    found
+}
+
+/// The names of these are not those of the result.
+fn name_later_parts(body: &mut SetExpr) -> bool {
+    let SetExpr::SetOperation { left, right, .. } = body else { return false };
+    let mut found = name_later_parts(left);
+    for select in selects(right) {
+        found |= !names_of(select, Apart::FromAll).planned.is_empty();
+    }
     found
 }
 
@@ -163,11 +174,16 @@ struct CastNamer<'a> {
 impl VisitorMut for CastNamer<'_> {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        *self.found |= name_later_parts(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Cast { .. } = expr {
-            let span = expr.span();
+        if let Expr::Cast { data_type, .. } = expr {
+            let (to, span) = (data_type.to_string(), expr.span());
             let cast = std::mem::replace(expr, Expr::value(Value::Null));
-            *expr = call(ToldApart::NAME, vec![cast], span);
+            *expr = call(ToldApart::NAME, vec![cast, string(to, span)], span);
             *self.found = true;
         }
         ControlFlow::Continue(())

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use sqlparser::ast::{Distinct, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor};
+use sqlparser::ast::{Distinct, Expr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value};
 
 use super::ast::{all_columns, no_rows, select_of};
 
@@ -19,13 +19,23 @@ pub(super) fn choose_before_sorting(query: &mut Query) {
     }
 }
 
-/// `ORDER BY a, a, b` → `ORDER BY a, b`: DataFusion's choice of rows panics over a key that comes again.
+/// `ORDER BY a, a, b` → `ORDER BY a, b`: DataFusion's choice of rows panics over a key that comes again, also by its position.
 pub(super) fn sort_once(select: &Select, order_by: Option<&mut OrderBy>) {
     if let (Some(Distinct::On(_)), Some(OrderBy { kind: OrderByKind::Expressions(keys), .. })) =
         (&select.distinct, order_by)
     {
         let mut seen = HashSet::new();
-        keys.retain(|key| seen.insert(key.expr.to_string()));
+        keys.retain(|key| seen.insert(at_position(select, &key.expr).unwrap_or(&key.expr).to_string()));
+    }
+}
+
+/// The item of the SELECT list for which a number in ORDER BY stands.
+fn at_position<'a>(select: &'a Select, key: &Expr) -> Option<&'a Expr> {
+    let Expr::Value(value) = key else { return None };
+    let Value::Number(position, _) = &value.value else { return None };
+    match select.projection.get(position.parse::<usize>().ok()?.checked_sub(1)?)? {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
     }
 }
 
@@ -61,6 +71,10 @@ mod tests {
         assert_eq!(
             rewritten("SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, a DESC, b"),
             "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b"
+        );
+        assert_eq!(
+            rewritten("SELECT DISTINCT ON (a) a, b + 1 AS c FROM t ORDER BY a, 1 DESC, b, 2"),
+            "SELECT DISTINCT ON (a) a, b + 1 AS c FROM t ORDER BY a, b, 2"
         );
         unchanged("SELECT a FROM t ORDER BY a, a");
     }

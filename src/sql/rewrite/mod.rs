@@ -158,6 +158,7 @@ impl Rewriter<'_> {
         wildcards::refuse(select)?;
         from_first::with_all_columns(select);
         casts::keep_names(select);
+        shift_defaults::keep_names(select);
         joins::in_select(select)?;
         windows::inline(select, order_by.as_deref_mut())?;
         windows::refuse_misplaced(select)?;

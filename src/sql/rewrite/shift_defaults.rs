@@ -7,17 +7,16 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, NullTreatment,
-    Spanned, Visitor, helpers::attached_token::AttachedToken,
+    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
+    NullTreatment, Select, SelectItem, Spanned, Visitor, helpers::attached_token::AttachedToken,
 };
 
-use super::ast::{bare, call, folded, number};
+use super::ast::{bare, call, each_expr, folded, number};
 use crate::sql::visit::visit;
 
 pub(super) fn to_condition(expr: &mut Expr) {
     let Expr::Function(function) = expr else { return };
-    let is_shift = bare(&function.name).is_some_and(|name| matches!(folded(name).as_str(), "lag" | "lead"));
-    if !is_shift || function.over.is_none() {
+    if !is_shift(function) {
         return;
     }
     let Some(default) = take_default(function) else { return };
@@ -41,6 +40,25 @@ pub(super) fn to_condition(expr: &mut Expr) {
         conditions: vec![CaseWhen { condition, result: default }],
         else_result: Some(Box::new(Expr::Function(function.clone()))),
     };
+}
+
+/// A column is called by what was asked for: `SELECT lag(x, 1, y) OVER w` → `SELECT lag(x, 1, y) OVER w AS "lag(x, 1, y) OVER w"`.
+pub(super) fn keep_names(select: &mut Select) {
+    for item in &mut select.projection {
+        let SelectItem::UnnamedExpr(expr) = &*item else { continue };
+        let (expr, name) = (expr.clone(), expr.to_string());
+        let search = each_expr(item, |part| match part {
+            Expr::Function(function) if is_shift(function) && take_default(&mut function.clone()).is_some() => Err(()),
+            _ => Ok(()),
+        });
+        if search.is_err() {
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
+        }
+    }
+}
+
+fn is_shift(function: &Function) -> bool {
+    function.over.is_some() && bare(&function.name).is_some_and(|name| matches!(folded(name).as_str(), "lag" | "lead"))
 }
 
 /// The third argument, if it is not constant.
@@ -94,15 +112,16 @@ mod tests {
     #[test]
     fn a_default_of_the_row_is_for_rows_that_are_not_there() {
         assert_eq!(
-            rewritten("SELECT lag(a, 2, b) OVER (PARTITION BY c ORDER BY d) FROM t"),
+            rewritten("SELECT lag(a, 2, b) OVER (PARTITION BY c ORDER BY d) AS x FROM t"),
             "SELECT CASE WHEN lag(1, 2) OVER (PARTITION BY c ORDER BY d) IS NULL \
              THEN ostrich_of_type(b, lag(a, 2) OVER (PARTITION BY c ORDER BY d)) \
-             ELSE lag(a, 2) OVER (PARTITION BY c ORDER BY d) END FROM t"
+             ELSE lag(a, 2) OVER (PARTITION BY c ORDER BY d) END AS x FROM t"
         );
         assert_eq!(
             rewritten("SELECT lead(a, 1, b + 1) OVER w FROM t WINDOW w AS (ORDER BY d)"),
             "SELECT CASE WHEN lead(1, 1) OVER (ORDER BY d) IS NULL \
-             THEN ostrich_of_type(b + 1, lead(a, 1) OVER (ORDER BY d)) ELSE lead(a, 1) OVER (ORDER BY d) END FROM t"
+             THEN ostrich_of_type(b + 1, lead(a, 1) OVER (ORDER BY d)) ELSE lead(a, 1) OVER (ORDER BY d) END \
+             AS \"lead(a, 1, b + 1) OVER w\" FROM t"
         );
     }
 

@@ -86,7 +86,10 @@ fn in_filter(expr: &mut Expr, place: Place) -> Result<(), Refusal> {
                     *expr = row_in::as_condition(row, subquery, *negated)?;
                     Ok(())
                 }
-                _ if is_condition => Ok(()),
+                _ if is_condition => {
+                    name_value(&mut subquery.body);
+                    Ok(())
+                }
                 _ => as_value(expr),
             }
         }
@@ -101,6 +104,23 @@ fn in_filter(expr: &mut Expr, place: Place) -> Result<(), Refusal> {
             Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. } => as_value(part),
             _ => Ok(()),
         }),
+    }
+}
+
+/// Gives the column of IN (SELECT …) a name, if it is computed: DataFusion finds an aggregate's only by its name.
+fn name_value(body: &mut SetExpr) {
+    match body {
+        SetExpr::Query(query) => name_value(&mut query.body),
+        SetExpr::SetOperation { left, .. } => name_value(left),
+        SetExpr::Select(select) => {
+            if let [SelectItem::UnnamedExpr(expr)] = select.projection.as_slice()
+                && matches!(expr, Expr::Function(_) | Expr::BinaryOp { .. } | Expr::Case { .. })
+            {
+                let alias = Ident::new(quantified::VALUE);
+                select.projection = vec![SelectItem::ExprWithAlias { expr: expr.clone(), alias }];
+            }
+        }
+        _ => {}
     }
 }
 
