@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
@@ -60,7 +60,8 @@ fn pulls_up(plan: &LogicalPlan, form: Form) -> Result<bool> {
             return Ok(false);
         }
     }
-    if form == Form::NotIn && !is_plain(plan)? {
+    // A NULL that it meets would count for every outer row.
+    if form == Form::NotIn {
         return Ok(false);
     }
     let is_known = commutes(plan, form, true)? && !reads_within_from(plan)? && !reads_from_deeper(plan)?;
@@ -105,24 +106,6 @@ fn commutes(plan: &LogicalPlan, form: Form, is_top: bool) -> Result<bool> {
         }
         _ => Ok(false),
     }
-}
-
-/// Whether the rows of a subquery are rows of tables. Else DataFusion takes a NULL that NOT IN meets for one of every outer row.
-fn is_plain(plan: &LogicalPlan) -> Result<bool> {
-    let mut is_plain = true;
-    plan.apply(|node| {
-        is_plain &= match node {
-            LogicalPlan::Projection(_)
-            | LogicalPlan::Filter(_)
-            | LogicalPlan::SubqueryAlias(_)
-            | LogicalPlan::Values(_)
-            | LogicalPlan::TableScan(_) => true,
-            LogicalPlan::Join(join) => join.join_type == JoinType::Inner,
-            _ => false,
-        };
-        Ok(if is_plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })?;
-    Ok(is_plain)
 }
 
 /// Whether a subquery within the subquery is correlated itself: DataFusion moves columns from under it.
@@ -243,6 +226,21 @@ pub(super) fn has_lateral(right: &LogicalPlan) -> bool {
         LogicalPlan::Projection(projection) => has_lateral(&projection.input),
         other => matches!(other, LogicalPlan::Subquery(_)),
     }
+}
+
+/// `NOT (a IN (…))` as `a NOT IN (…)`: where it is unknown, both are, but what is asked of the rows is another thing.
+pub(super) fn with_not_in(expr: Expr) -> Result<Expr> {
+    let changed = expr.transform_down(|expr| match expr {
+        Expr::Not(inner) => match *inner {
+            Expr::InSubquery(within) => {
+                let negated = !within.negated;
+                Ok(Transformed::yes(Expr::InSubquery(InSubquery { negated, ..within })))
+            }
+            other => Ok(Transformed::no(Expr::Not(Box::new(other)))),
+        },
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(changed.data)
 }
 
 /// IN (SELECT …) of a value that is a subquery itself: DataFusion makes a join of one of the two only.

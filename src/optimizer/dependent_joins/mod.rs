@@ -47,7 +47,7 @@ use datafusion::logical_expr::{
 use self::bind::Outer;
 use self::correlation::{
     Which, add_columns_of_subqueries, asks_twice, has_lateral, has_subquery, is_ours, outer_columns, pulls_up_lateral,
-    reads_only, subquery_of,
+    reads_only, subquery_of, with_not_in,
 };
 use super::lateral_unnest::is_computed_on_the_row;
 use super::prune::needs::{has_volatile, is_volatile};
@@ -165,6 +165,12 @@ impl Eliminator {
 
     /// The subqueries in the expressions of a node.
     fn in_expressions(&mut self, plan: LogicalPlan, which: Which) -> Result<LogicalPlan> {
+        let plan = match plan {
+            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
+                plan.map_expressions(|expr| Ok(Transformed::yes(with_not_in(expr)?)))?.data
+            }
+            plan => plan,
+        };
         // DataFusion makes no joins of those in ORDER BY.
         let which = if matches!(plan, LogicalPlan::Sort(_)) { Which::All } else { which };
         if !self.asks(&plan, which)? {
