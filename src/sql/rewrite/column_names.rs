@@ -105,7 +105,7 @@ fn name_later_parts(body: &mut SetExpr) -> bool {
     let SetExpr::SetOperation { left, right, .. } = body else { return false };
     let mut found = name_later_parts(left);
     for select in selects(right) {
-        found |= !names_of(select, Apart::FromAll).planned.is_empty();
+        found |= !names_of(select, Apart::FromEachOther).planned.is_empty();
     }
     found
 }
