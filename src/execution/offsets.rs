@@ -7,6 +7,13 @@
 //! The outer ORDER BY sorts the rows that are left; if it went below, others would be left. DataFusion knows that of a LIMIT, and not of an
 //! OFFSET alone: the largest row was there, and the smallest was not. So while it moves sorts, an OFFSET alone has a LIMIT that leaves
 //! nothing out. It goes again before limits are moved, as a sort would take it for one.
+//!
+//! ```sql
+//! SELECT x FROM (SELECT x FROM t ORDER BY x LIMIT 10 OFFSET 2) q ORDER BY x
+//! ```
+//!
+//! Here the outer sort goes, and the inner one learned from the limit to keep 10 rows, of which two are skipped. So meanwhile the two are
+//! apart: an OFFSET alone, over a LIMIT of 12.
 
 use std::sync::Arc;
 
@@ -38,12 +45,23 @@ enum Offsets {
 }
 
 impl Offsets {
-    /// The limit that an OFFSET alone is to have.
-    fn changed(self, limit: &GlobalLimitExec) -> Option<Option<usize>> {
-        let all = usize::MAX - limit.skip();
+    /// The plan that stands for a limit while sorts are moved, and again afterwards.
+    fn changed(self, limit: &GlobalLimitExec) -> Option<GlobalLimitExec> {
+        let skip = limit.skip();
+        let all = usize::MAX - skip;
+        let made = |input: &Arc<dyn ExecutionPlan>, fetch| Some(GlobalLimitExec::new(Arc::clone(input), skip, fetch));
         match (self, limit.fetch()) {
-            (Offsets::WithLimit, None) if limit.skip() > 0 => Some(Some(all)),
-            (Offsets::Alone, Some(fetch)) if fetch == all => Some(None),
+            (Offsets::WithLimit, None) if skip > 0 => made(limit.input(), Some(all)),
+            (Offsets::WithLimit, Some(fetch)) if skip > 0 && fetch < all => {
+                let taken = GlobalLimitExec::new(Arc::clone(limit.input()), 0, Some(skip + fetch));
+                made(&(Arc::new(taken) as _), Some(all))
+            }
+            (Offsets::Alone, Some(fetch)) if fetch == all => match limit.input().downcast_ref::<GlobalLimitExec>() {
+                Some(taken) if taken.skip() == 0 => {
+                    made(taken.input(), taken.fetch().map(|rows| rows.saturating_sub(skip)))
+                }
+                _ => made(limit.input(), None),
+            },
             _ => None,
         }
     }
@@ -51,17 +69,14 @@ impl Offsets {
 
 impl PhysicalOptimizerRule for Offsets {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| {
+        let step = |plan: Arc<dyn ExecutionPlan>| {
             let Some(limit) = plan.downcast_ref::<GlobalLimitExec>() else { return Ok(Transformed::no(plan)) };
             Ok(match self.changed(limit) {
-                Some(fetch) => {
-                    let changed = GlobalLimitExec::new(Arc::clone(limit.input()), limit.skip(), fetch);
-                    Transformed::yes(Arc::new(changed) as _)
-                }
+                Some(changed) => Transformed::yes(Arc::new(changed) as _),
                 None => Transformed::no(plan),
             })
-        })
-        .data()
+        };
+        plan.transform_up(step).data()
     }
 
     fn name(&self) -> &str {

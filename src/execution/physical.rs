@@ -16,6 +16,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
+use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
 use super::offsets::with_offsets_kept;
 use super::requirements::with_requirements_met;
@@ -29,7 +30,7 @@ use crate::sql::dialect::Dialect;
 /// A builder of session states whose physical plans are made here, without the rewrites in `disabled`.
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
     let is_on = |name: &str| !disabled.contains(name);
-    let mut rules = with_offsets_kept(with_requirements_met(filter_pushdown::physical_rules()));
+    let mut rules = with_offsets_kept(with_requirements_met(with_empty_sums(filter_pushdown::physical_rules())));
     rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {

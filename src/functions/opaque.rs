@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
 static OPAQUE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
@@ -35,9 +35,10 @@ fn function(opaque: Opaque) -> Arc<ScalarUDF> {
 }
 
 /// The same value, about which nothing is known, not even that it is constant. DataFusion's physical plans take a call for constant if
-/// its arguments are, volatile or not, so that one more is needed that is none.
-pub fn opaque(expr: Expr) -> Expr {
-    OPAQUE.call(vec![expr, NOTHING.call(vec![])])
+/// its arguments are, volatile or not, so that one more is needed that is none. And they take two calls of the same for one value, which they
+/// need not stay: `number` tells those of a plan node apart.
+pub fn opaque(expr: Expr, number: usize) -> Expr {
+    OPAQUE.call(vec![expr, NOTHING.call(vec![]), lit(u64::try_from(number).unwrap_or(u64::MAX))])
 }
 
 /// The same value, of which it is not known that it is (part of) a key. Filters and constants go through.

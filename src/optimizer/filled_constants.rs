@@ -6,7 +6,7 @@
 //! through.
 //!
 //! Before: `Left Join ← Projection k, 1 AS one`
-//! After: `Left Join ← Projection k, opaque(one, nothing()) AS one ← Projection k, 1 AS one`
+//! After: `Left Join ← Projection k, opaque(one, nothing(), 1) AS one ← Projection k, 1 AS one`
 //!
 //! It is valid for every join, since the function returns what it is given; it is done only for columns that are read above an outer
 //! join which may fill them with NULLs. It comes last but for `opaque_grouping_keys`, so that no rule has to look through it.
@@ -100,7 +100,7 @@ fn opaque_columns(input: &Arc<LogicalPlan>, columns: &ColumnSet) -> Result<Optio
     let exprs = input.schema().columns().into_iter().enumerate().map(|(position, column)| {
         if columns.contains(&position) {
             let (relation, name) = (column.relation.clone(), column.name.clone());
-            opaque(Expr::Column(column)).alias_qualified(relation, name)
+            opaque(Expr::Column(column), position).alias_qualified(relation, name)
         } else {
             Expr::Column(column)
         }

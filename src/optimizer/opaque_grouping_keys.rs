@@ -6,7 +6,7 @@
 //! being drawn: the columns that the grouping sets use go through a function that DataFusion cannot see through.
 //!
 //! Before: `Aggregate [ROLLUP (a, b)] ← Filter a = 1`
-//! After: `Aggregate [ROLLUP (a, b)] ← Projection opaque(a, nothing()) AS a, opaque(b, nothing()) AS b ← Filter a = 1`
+//! After: `Aggregate [ROLLUP (a, b)] ← Projection opaque(a, nothing(), 0) AS a, opaque(b, nothing(), 1) AS b ← Filter a = 1`
 //!
 //! It is valid for every aggregation, since the function returns what it is given; it is done only where grouping sets are,
 //! since it costs DataFusion true knowledge as well. It comes last, so that no rule has to look through it.
@@ -44,10 +44,10 @@ impl OptimizerRule for OpaqueGroupingKeys {
         if keys.is_empty() || is_done(&aggregate.input, &keys) {
             return Ok(Transformed::no(plan));
         }
-        let columns = aggregate.input.schema().columns().into_iter().map(|column| {
+        let columns = aggregate.input.schema().columns().into_iter().enumerate().map(|(number, column)| {
             if keys.contains(&column) {
                 let (relation, name) = (column.relation.clone(), column.name.clone());
-                opaque(Expr::Column(column)).alias_qualified(relation, name)
+                opaque(Expr::Column(column), number).alias_qualified(relation, name)
             } else {
                 Expr::Column(column)
             }
