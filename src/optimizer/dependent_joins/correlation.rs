@@ -50,7 +50,9 @@ pub(super) fn is_ours(subquery: &Subquery, form: Form, schema: &DFSchema, which:
 fn pulls_up(plan: &LogicalPlan, form: Form) -> Result<bool> {
     let mut rules = match form {
         Form::Value => PullUpCorrelatedExpr::new().with_need_handle_count_bug(true),
-        Form::Exists | Form::In | Form::NotIn => PullUpCorrelatedExpr::new().with_exists_sub_query(true),
+        Form::Exists | Form::In => PullUpCorrelatedExpr::new().with_exists_sub_query(true),
+        // A NULL that it meets would count for every outer row.
+        Form::NotIn => return Ok(false),
     };
     if form == Form::Value {
         let is_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
@@ -59,10 +61,6 @@ fn pulls_up(plan: &LogicalPlan, form: Form) -> Result<bool> {
         if !is_one_row || !(may_be_null || always_has_a_row(plan)) {
             return Ok(false);
         }
-    }
-    // A NULL that it meets would count for every outer row.
-    if form == Form::NotIn {
-        return Ok(false);
     }
     let is_known = commutes(plan, form, true)? && !reads_within_from(plan)? && !reads_from_deeper(plan)?;
     // An error in there is one of DataFusion's rule, which is not asked again then.

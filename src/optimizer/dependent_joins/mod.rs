@@ -282,8 +282,12 @@ impl Eliminator {
                     return Ok(value.clone());
                 }
                 let plan = self.in_subquery(subquery.subquery.as_ref().clone(), Which::All)?;
+                // One with random() is another subquery where it stands again.
+                let is_volatile = has_volatile(&plan);
                 let value = self.join_value(plan, input)?;
-                input.values.push((subquery.subquery, value.clone()));
+                if !is_volatile {
+                    input.values.push((subquery.subquery, value.clone()));
+                }
                 Ok(value)
             }
             Expr::Exists(exists) => {
