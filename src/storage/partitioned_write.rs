@@ -3,7 +3,11 @@
 //! Each open file holds rows in memory until there are enough for a row group. So only some partitions are open at once: when rows
 //! come for more, those that are open are closed, and the rest of the rows is sorted by partition (on disk, if memory does not
 //! suffice) and written one partition after the other. Files of about a given size come of closing one and opening the next.
+//!
+//! A batch of rows that come in no order has some for each partition. A file takes many at a time: what a column's encoder does for
+//! each batch costs more than what it does for a hundred rows.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -11,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions, UInt32Array};
-use datafusion::arrow::compute::{SortOptions, partition, take_record_batch};
+use datafusion::arrow::compute::{BatchCoalescer, SortOptions, partition, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, UInt64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::config::ConfigNonZeroUsize;
@@ -40,6 +44,9 @@ const MOST_OPEN: usize = 64;
 
 /// Batches that wait for a file to take them.
 const BATCHES_AHEAD: usize = 2;
+
+/// Rows that a file takes at a time.
+const ROWS_AT_ONCE: usize = 8192;
 
 /// What a write may make. Travels in the session's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +97,7 @@ impl PartitionedSink {
         let is_key = |field: &&FieldRef| sink.table_partition_cols.iter().any(|(name, _)| name == field.name());
         let fields = sink.output_schema.fields().iter().filter(|field| !is_key(field)).cloned();
         let file_schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
+        let format = if keys.is_empty() { format } else { format.beside_others().unwrap_or(format) };
         Ok(PartitionedSink { format, state, sink, limits, order, schema, keys, rest, file_schema })
     }
 
@@ -156,17 +164,53 @@ impl PartitionedSink {
         Ok(OpenFile { sender, task, path, bytes: 0 })
     }
 
-    /// Gives rows to a partition, and closes its file when that is large enough.
+    /// The columns of rows that are stored in files.
+    fn in_file(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let columns = self.rest.iter().map(|place| Arc::clone(rows.column(*place))).collect();
+        let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.file_schema), columns, &count)?)
+    }
+
+    fn open_partition(&self, folder: Vec<String>) -> OpenPartition {
+        let waiting = BatchCoalescer::new(Arc::clone(&self.file_schema), ROWS_AT_ONCE)
+            .with_biggest_coalesce_batch_size(Some(ROWS_AT_ONCE / 2));
+        OpenPartition { folder, waiting, file: None }
+    }
+
+    /// Gives rows to a partition, and to its file when there are many. Returns how many rows are in files that it closed.
     async fn send(
         &self,
         partition: &mut OpenPartition,
-        rows: &RecordBatch,
+        rows: RecordBatch,
         sizes: &mut Sizes,
         context: &Arc<TaskContext>,
     ) -> Result<u64> {
-        let columns = self.rest.iter().map(|place| Arc::clone(rows.column(*place))).collect();
-        let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.file_schema), columns, &count)?;
+        partition.waiting.push_batch(rows)?;
+        let mut written = 0;
+        while let Some(rows) = partition.waiting.next_completed_batch() {
+            written += self.send_to_file(partition, rows, sizes, context).await?;
+        }
+        Ok(written)
+    }
+
+    /// Gives the partition's file what waits for it, and closes it. Returns how many rows are in files that it closed.
+    async fn close(&self, mut partition: OpenPartition, sizes: &mut Sizes, context: &Arc<TaskContext>) -> Result<u64> {
+        partition.waiting.finish_buffered_batch()?;
+        let mut written = 0;
+        while let Some(rows) = partition.waiting.next_completed_batch() {
+            written += self.send_to_file(&mut partition, rows, sizes, context).await?;
+        }
+        Ok(written + if let Some(file) = partition.file { file.close().await? } else { 0 })
+    }
+
+    /// Gives rows to a partition's file, and closes it when it is large enough.
+    async fn send_to_file(
+        &self,
+        partition: &mut OpenPartition,
+        rows: RecordBatch,
+        sizes: &mut Sizes,
+        context: &Arc<TaskContext>,
+    ) -> Result<u64> {
         let bytes = if self.limits.target_file_size.is_some() { bytes_of(&rows) } else { 0 };
         let mut file = match partition.file.take() {
             Some(file) => file,
@@ -209,20 +253,20 @@ impl PartitionedSink {
                     Some(current) if current.folder == folder => current,
                     other => {
                         if let Some(done) = other {
-                            written += done.close().await?;
+                            written += self.close(done, &mut sizes, context).await?;
                         }
                         seen.insert(folder.clone());
                         self.require_few(seen.len())?;
-                        OpenPartition { folder, file: None }
+                        self.open_partition(folder)
                     }
                 };
-                let part = batch.slice(range.start, range.len());
-                written += self.send(&mut current, &part, &mut sizes, context).await?;
+                let part = self.in_file(&batch)?.slice(range.start, range.len());
+                written += self.send(&mut current, part, &mut sizes, context).await?;
                 open = Some(current);
             }
         }
         match open {
-            Some(last) => Ok(written + last.close().await?),
+            Some(last) => Ok(written + self.close(last, &mut sizes, context).await?),
             None => Ok(written),
         }
     }
@@ -271,7 +315,7 @@ impl DataSink for PartitionedSink {
                 let mut seen = HashSet::new();
                 for (_, partition) in open {
                     seen.insert(partition.folder.clone());
-                    written += partition.close().await?;
+                    written += self.close(partition, &mut sizes, context).await?;
                 }
                 let rest = futures::stream::once(async move { Ok(batch) }).chain(data);
                 let rest = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rest));
@@ -279,16 +323,22 @@ impl DataSink for PartitionedSink {
                 return Ok(written + self.write_sorted(sorted, seen, sizes, context).await?);
             }
             let is_one = groups.len() == 1;
+            let in_file = self.in_file(&batch)?;
             for (key, rows) in groups {
-                let first = rows.first().copied().unwrap_or_default() as usize;
-                let part = if is_one { batch.clone() } else { take_record_batch(&batch, &UInt32Array::from(rows))? };
-                let folder = self.folder_of(&batch, first)?;
-                let partition = open.entry(key).or_insert_with(|| OpenPartition { folder, file: None });
-                written += self.send(partition, &part, &mut sizes, context).await?;
+                let partition = match open.entry(key) {
+                    Entry::Occupied(partition) => partition.into_mut(),
+                    Entry::Vacant(place) => {
+                        let first = rows.first().copied().unwrap_or_default() as usize;
+                        place.insert(self.open_partition(self.folder_of(&batch, first)?))
+                    }
+                };
+                let part =
+                    if is_one { in_file.clone() } else { take_record_batch(&in_file, &UInt32Array::from(rows))? };
+                written += self.send(partition, part, &mut sizes, context).await?;
             }
         }
         for (_, partition) in open {
-            written += partition.close().await?;
+            written += self.close(partition, &mut sizes, context).await?;
         }
         Ok(written)
     }
@@ -340,17 +390,10 @@ fn one_file_at_a_time(context: &TaskContext) -> Result<Arc<TaskContext>> {
 /// A partition that takes rows.
 struct OpenPartition {
     folder: Vec<String>,
+    /// Rows that no file has yet.
+    waiting: BatchCoalescer,
     /// Opened when the first rows come.
     file: Option<OpenFile>,
-}
-
-impl OpenPartition {
-    async fn close(self) -> Result<u64> {
-        match self.file {
-            Some(file) => file.close().await,
-            None => Ok(0),
-        }
-    }
 }
 
 struct OpenFile {

@@ -124,6 +124,11 @@ pub(crate) trait TableFormat: Debug + Send + Sync {
     /// The extension of written files, without a leading dot.
     fn extension(&self) -> String;
 
+    /// The same for files that many others are written beside, where it makes them hold fewer rows in memory.
+    fn beside_others(&self) -> Option<Arc<dyn TableFormat>> {
+        None
+    }
+
     /// A plan that writes the rows of `input` as files, in the order that they are required to have.
     async fn writer(
         &self,

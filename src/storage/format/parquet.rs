@@ -1,6 +1,7 @@
 //! Parquet: columns with their types and statistics in a footer.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -43,13 +44,22 @@ const FOOTER_END: u64 = 8;
 /// How much of a local file's end is read at first.
 const LOCAL_FOOTER: usize = 32 * 1024;
 
+/// Rows of a row group in files that are written beside others, unless the table says how many. A row group is in memory until it is
+/// whole.
+const ROWS_BESIDE_OTHERS: usize = 128 * 1024;
+
+/// Bytes of a column's dictionary in such files. Beyond that, so small a row group gains nothing from one, which is dear to make: each
+/// value is looked up.
+const DICTIONARY_BESIDE_OTHERS: usize = 64 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Parquet {
     options: TableParquetOptions,
+    row_group_size_is_given: bool,
 }
 
 impl Parquet {
-    /// Options: `compression` (`zstd(3)`, `snappy`, `gzip(6)`, `lz4`, `brotli(4)`, `none`) and `row_group_size` for
+    /// Options: `compression` (`zstd(1)`, `snappy`, `gzip(6)`, `lz4`, `brotli(4)`, `none`) and `row_group_size` for
     /// written files; `binary_as_string` for files of writers that did not mark their strings as such.
     pub(crate) fn new(given: &BTreeMap<String, String>, state: &dyn Session) -> Result<Self> {
         let mut table = state.default_table_options().parquet;
@@ -61,25 +71,26 @@ impl Parquet {
             let value = match name {
                 "none" | "uncompressed" => "uncompressed".to_string(),
                 "lz4" | "lz4_raw" => "lz4_raw".to_string(),
-                "zstd" if level.is_empty() => "zstd(3)".to_string(),
+                "zstd" if level.is_empty() => "zstd(1)".to_string(),
                 "gzip" if level.is_empty() => "gzip(6)".to_string(),
                 "brotli" if level.is_empty() => "brotli(4)".to_string(),
                 "zstd" | "gzip" | "brotli" if level_is_number => codec.clone(),
                 "snappy" => "snappy".to_string(),
                 _ => {
-                    return Err(options.wrong("compression", text, "zstd(3), snappy, gzip(6), lz4, brotli(4) or none"));
+                    return Err(options.wrong("compression", text, "zstd(1), snappy, gzip(6), lz4, brotli(4) or none"));
                 }
             };
             table.set("compression", &value).map_err(from_datafusion)?;
         }
-        if let Some(rows) = options.number::<std::num::NonZeroUsize>(&["row_group_size", "max_row_group_size"])? {
+        let row_group_size = options.number::<NonZeroUsize>(&["row_group_size", "max_row_group_size"])?;
+        if let Some(rows) = row_group_size {
             table.set("max_row_group_size", &rows.to_string()).map_err(from_datafusion)?;
         }
         if let Some(as_string) = options.boolean(&["binary_as_string"])? {
             table.global.binary_as_string = as_string;
         }
         options.finish()?;
-        Ok(Parquet { options: table })
+        Ok(Parquet { options: table, row_group_size_is_given: row_group_size.is_some() })
     }
 
     async fn footer(
@@ -256,6 +267,18 @@ impl TableFormat for Parquet {
 
     fn extension(&self) -> String {
         "parquet".to_string()
+    }
+
+    fn beside_others(&self) -> Option<Arc<dyn TableFormat>> {
+        if self.row_group_size_is_given {
+            return None;
+        }
+        let mut options = self.options.clone();
+        let (rows, dictionary) =
+            (&mut options.global.max_row_group_size, &mut options.global.dictionary_page_size_limit);
+        *rows = ROWS_BESIDE_OTHERS.min(*rows);
+        *dictionary = DICTIONARY_BESIDE_OTHERS.min(*dictionary);
+        Some(Arc::new(Parquet { options, row_group_size_is_given: false }))
     }
 
     async fn writer(
