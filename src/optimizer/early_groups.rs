@@ -171,7 +171,8 @@ fn levels(aggregate: &Aggregate) -> Vec<Level<'_>> {
             LogicalPlan::Projection(projection) if projection.expr.iter().all(|e| matches!(e, Expr::Column(_))) => {
                 plan = &projection.input;
             }
-            LogicalPlan::Join(join) => {
+            // Before a join's equalities are taken out of its condition, nothing is known of how many rows it gives.
+            LogicalPlan::Join(join) if !join.on.is_empty() => {
                 let on = join.on.iter().flat_map(|(left, right)| [left, right]);
                 if !on.clone().chain(&join.filter).all(can_be_moved) {
                     return levels;

@@ -35,6 +35,17 @@ pub struct ColumnEstimate {
     pub nulls: f64,
     /// No two rows have the same value.
     pub unique: bool,
+    /// The mention of a table that it is of.
+    pub table: Option<Origin>,
+}
+
+/// A table where a query mentions it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Origin {
+    /// No other mention has it.
+    mention: usize,
+    /// Those that the table's own filters leave.
+    rows: f64,
 }
 
 impl ColumnEstimate {
@@ -143,7 +154,7 @@ fn of_scan(scan: &TableScan) -> Option<Estimate> {
             let boolean = (*field.data_type() == DataType::Boolean).then_some(2.0);
             // Two that are both no more than a guess: the smaller is the better bound.
             let guessed = [sampled, in_range].into_iter().flatten().reduce(f64::min);
-            ColumnEstimate { distinct: counted.or(boolean).or(guessed), min, max, nulls, unique: false }
+            ColumnEstimate { distinct: counted.or(boolean).or(guessed), min, max, nulls, unique: false, table: None }
         })
         .collect();
     for constraint in &facts.constraints {
@@ -161,6 +172,10 @@ fn of_scan(scan: &TableScan) -> Option<Estimate> {
     }
     if let Some(fetch) = scan.fetch {
         result = result.limited(fetch as f64);
+    }
+    let origin = Origin { mention: std::ptr::from_ref(scan) as usize, rows: result.rows };
+    for column in &mut result.columns {
+        column.table = Some(origin);
     }
     if let Some(projection) = &scan.projection {
         result.columns =
@@ -214,10 +229,29 @@ fn of_aggregate(aggregate: &Aggregate) -> Option<Estimate> {
     Some(Estimate { rows, base_rows: rows, columns })
 }
 
-/// How many groups the columns make of the input's rows. Columns depend on each other: each further one splits less.
+/// How many groups the columns make of the input's rows. Columns depend on each other: each further one splits less, and those of one
+/// table make no more groups than it has rows.
 fn groups<'a>(input: &Estimate, columns: impl Iterator<Item = Option<&'a ColumnEstimate>>) -> f64 {
-    let mut distinct: Vec<f64> =
-        columns.flatten().map(|column| column.distinct_or_guess(input.base_rows).max(1.0)).collect();
+    let mut factors: Vec<f64> = Vec::new();
+    let mut of_tables: Vec<(Origin, Vec<f64>)> = Vec::new();
+    for column in columns.flatten() {
+        let distinct = column.distinct_or_guess(input.base_rows).max(1.0);
+        let Some(origin) = column.table else {
+            factors.push(distinct);
+            continue;
+        };
+        match of_tables.iter_mut().find(|(other, _)| other.mention == origin.mention) {
+            Some((_, of_table)) => of_table.push(distinct),
+            None => of_tables.push((origin, vec![distinct])),
+        }
+    }
+    let of_table = |(origin, distinct): (Origin, Vec<f64>)| together(distinct).min(origin.rows.max(1.0));
+    factors.extend(of_tables.into_iter().map(of_table));
+    together(factors).min(input.rows).max(1.0)
+}
+
+/// The combinations of so many values each.
+fn together(mut distinct: Vec<f64>) -> f64 {
     distinct.sort_by(|one, other| other.total_cmp(one));
     let mut product = 1.0;
     let mut exponent = 1.0;
@@ -225,7 +259,7 @@ fn groups<'a>(input: &Estimate, columns: impl Iterator<Item = Option<&'a ColumnE
         product *= distinct.powf(exponent);
         exponent = (exponent * 0.8_f64).max(0.1);
     }
-    product.min(input.rows).max(1.0).min(input.rows.max(1.0))
+    product
 }
 
 fn of_join(join: &Join) -> Option<Estimate> {
