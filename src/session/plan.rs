@@ -83,7 +83,7 @@ impl Session {
 
     /// Resolves names and types.
     pub(super) async fn plan(&self, parsed: &ParsedStatement) -> Result<Planned> {
-        let tables = self.statement_tables_in(&self.database(), parsed.dialect);
+        let tables = self.tables_to_scan(parsed.dialect);
         self.plan_statement(&parsed.statement, &tables, &parsed.source).await
     }
 
@@ -113,7 +113,7 @@ impl Session {
 
     /// The plan of a query over this session's tables.
     pub(super) async fn plan_query(&self, query: &ast::Query, source: &Arc<Source>) -> Result<Planned> {
-        let tables = self.statement_tables(&self.database());
+        let tables = self.tables_to_scan(self.dialect());
         let statement = ast::Statement::Query(Box::new(query.clone()));
         plan_ast(PlannedStatement::Statement(Box::new(statement)), &tables, source).await
     }

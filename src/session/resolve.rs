@@ -46,7 +46,7 @@ use crate::storage::kind::format_at;
 use crate::storage::listing::discover;
 use crate::storage::location::Location;
 use crate::storage::table::{FileTable, ListedPartition, TableSpec};
-use crate::storage::{RowFacts, StorageCaches};
+use crate::storage::{RowFacts, StorageCaches, UnlistedTable};
 
 /// How deep views may stand on views.
 const VIEW_DEPTH: usize = 64;
@@ -68,12 +68,21 @@ impl Session {
 
     /// For a statement in a dialect: it decides what functions and operators mean.
     pub(super) fn statement_tables_in(&self, database: &str, dialect: Dialect) -> StatementTables {
+        self.resolver_in(dialect).tables(database)
+    }
+
+    /// For a plan that is going to run: files of a table with many partitions are listed where scans ask for them.
+    pub(super) fn tables_to_scan(&self, dialect: Dialect) -> StatementTables {
+        Resolver { lists_late: true, ..self.resolver_in(dialect) }.tables(&self.database())
+    }
+
+    fn resolver_in(&self, dialect: Dialect) -> Resolver {
         let mut state = self.context.state();
         // Writes find it there.
         state.config_mut().set_extension(Arc::new(self.own_settings().write));
         // And the physical planner this.
         state.config_mut().set_extension(Arc::new(dialect));
-        let resolver = Resolver {
+        Resolver {
             state,
             dialects: Arc::clone(&self.dialects),
             metastore: Arc::new(self.catalogs.for_statement()),
@@ -84,8 +93,8 @@ impl Session {
             views: Vec::new(),
             numbers: None,
             dialect,
-        };
-        resolver.tables(database)
+            lists_late: false,
+        }
     }
 }
 
@@ -303,6 +312,8 @@ pub(super) struct Resolver {
     numbers: Option<Numbers>,
     /// That of the text in work.
     dialect: Dialect,
+    /// Whether a table of many partitions may come without a list of its files.
+    lists_late: bool,
 }
 
 impl Resolver {
@@ -345,6 +356,16 @@ impl Resolver {
             true => self.metastore.partitions(&table.name).await?,
             false => None,
         };
+        // Both are judged on all files.
+        let needs_files = !table.constraints.is_empty() || table.statistics.is_some();
+        if self.lists_late
+            && !needs_files
+            && partitions.is_none()
+            && let Some(open) = self.opener.open_unlisted(&self.state, &table).await?
+        {
+            let facts = facts_of_files(table.name.clone(), None, next_snapshot());
+            return Ok(KnownTable::new(Arc::new(open), Arc::new(facts)));
+        }
         let open = self.opener.open_with(&self.state, &table, partitions).await?;
         let files = open.fingerprints();
         let estimates = estimates(self.metastore.as_ref(), &self.opener, &table, &open, &files).await?;
@@ -558,6 +579,13 @@ impl TableOpener {
         };
         spec.partitions = partitions.map(|partitions| partitions.into_iter().map(listed).collect());
         FileTable::open(state, &self.caches, spec).await.map_err(|error| error.context(format!("table {}", table.name)))
+    }
+
+    /// Opens a table of many partitions without its files; `None`: it is not one.
+    async fn open_unlisted(&self, state: &SessionState, table: &Table) -> Result<Option<UnlistedTable>> {
+        let in_table = |error: Error| error.context(format!("table {}", table.name));
+        let spec = self.spec(table).map_err(in_table)?;
+        UnlistedTable::open(state, &self.caches, &spec).await.map_err(in_table)
     }
 
     pub(super) async fn open_spec(&self, state: &SessionState, spec: TableSpec) -> Result<FileTable> {

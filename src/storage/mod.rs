@@ -24,6 +24,7 @@ mod struct_nulls;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod unlisted;
 mod write;
 
 pub use adapter::FormerNames;
@@ -37,5 +38,6 @@ pub use partitions::{NULL_PARTITION, Partitions};
 pub use scan::with_plain_readers;
 pub use stores::{StoreConfig, StoreRegistry};
 pub use table::{DataFile, FileTable, TableSpec};
+pub(crate) use unlisted::UnlistedTable;
 pub(crate) use write::folder_value;
 pub use write::register_output_formats;

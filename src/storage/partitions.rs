@@ -79,7 +79,7 @@ impl Partitions {
         }
         let FolderReader { keys, values, .. } = reader;
         let columns: Vec<FieldRef> = match (declared, keys) {
-            (Some(declared), _) => declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect(),
+            (Some(declared), _) => nullable(declared),
             (None, None) => Vec::new(),
             (None, Some((keys, _))) => {
                 let columns = keys.into_iter().enumerate().map(|(index, key)| {
@@ -94,9 +94,20 @@ impl Partitions {
         Ok((Partitions { columns, rows }, row_of_file))
     }
 
+    /// One partition for each of the folders, which are paths below the location's root and are those of the columns.
+    pub(super) fn of_folders(location: &Location, folders: &[String], declared: &[Field]) -> Result<Self> {
+        let columns = nullable(declared);
+        let row = |folder: &String| {
+            let values = folder.split('/').filter_map(key_and_value).map(|(_, value)| value_in_folder(value)).collect();
+            typed_row(&columns, values, || location.show(&location.root().clone().join(folder.as_str())))
+        };
+        let rows = folders.iter().map(row).collect::<Result<_>>()?;
+        Ok(Partitions { columns, rows })
+    }
+
     /// The partitions that a catalog lists, with the values that it has for them.
     pub(super) fn listed(declared: &[Field], partitions: &[ListedPartition]) -> Result<Self> {
-        let columns: Vec<FieldRef> = declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect();
+        let columns = nullable(declared);
         let rows = partitions.iter().map(|partition| {
             if partition.values.len() != columns.len() {
                 return Err(Error::storage(format!(
@@ -135,7 +146,7 @@ impl<'a> FolderReader<'a> {
         let mut values = Vec::new();
         for (key, value) in folder.split('/').filter_map(key_and_value) {
             keys.push(decode(key).into_owned());
-            values.push((value != NULL_PARTITION).then(|| decode(value).into_owned()));
+            values.push(value_in_folder(value));
         }
         self.check_keys(keys, file, declared)?;
         let row = u32::try_from(self.values.len()).map_err(|_| Error::storage("more folders than can be counted"))?;
@@ -182,6 +193,15 @@ impl<'a> FolderReader<'a> {
         }
         Ok(())
     }
+}
+
+fn nullable(declared: &[Field]) -> Vec<FieldRef> {
+    declared.iter().map(|field| Arc::new(field.clone().with_nullable(true))).collect()
+}
+
+/// The text that a folder's value stands for; `None` is NULL.
+fn value_in_folder(value: &str) -> Option<String> {
+    (value != NULL_PARTITION).then(|| decode(value).into_owned())
 }
 
 /// Splits `key=value`; `None` for folders that are no partition.

@@ -116,20 +116,31 @@ impl FileTable {
     ///
     /// That nothing is there is an error, unless columns are declared: then the table is empty.
     pub async fn open(state: &dyn Session, caches: &Arc<StorageCaches>, spec: TableSpec) -> Result<Self> {
-        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed, former_names } =
-            spec;
-        let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
-        let listed = listed.map(|listed| of_one_store(&location, listed));
-        let found = match &listed {
-            Some(listed) => listed::list(&store, &location, listed).await?,
+        let store = state.runtime_env().object_store(spec.location.store()).map_err(from_datafusion)?;
+        let spec = TableSpec { partitions: spec.partitions.map(|listed| of_one_store(&spec.location, listed)), ..spec };
+        let found = match &spec.partitions {
+            Some(listed) => listed::list(&store, &spec.location, listed).await?,
             None => {
-                let found = listing::list(&store, &location).await?;
-                if found.files.is_empty() && columns.is_none() {
-                    return Err(found.nothing(&location));
+                let found = listing::list(&store, &spec.location).await?;
+                if found.files.is_empty() && spec.columns.is_none() {
+                    return Err(found.nothing(&spec.location));
                 }
                 found.files
             }
         };
+        Self::of_files(state, caches, spec, found).await
+    }
+
+    /// The table with these files, sorted by path, which are some of those that lie at its location.
+    pub(super) async fn of_files(
+        state: &dyn Session,
+        caches: &Arc<StorageCaches>,
+        spec: TableSpec,
+        found: Vec<ObjectMeta>,
+    ) -> Result<Self> {
+        let TableSpec { location, format: kind, options, columns, partition_columns, partitions: listed, former_names } =
+            spec;
+        let store = state.runtime_env().object_store(location.store()).map_err(from_datafusion)?;
         // What is no file is a folder, or will be one.
         let is_file = found.iter().any(|file| location.below(&file.location) == Some(""));
         let location = if is_file { location } else { location.into_folder() };

@@ -31,7 +31,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::location::{Location, Scheme};
 use crate::error::{Error, Result};
 
-pub(crate) use local::{Reading, Staging, WriteLock};
+pub(crate) use local::{Reading, Settled, Staging, WriteLock};
 pub(crate) use objects::list_committed;
 
 /// What is hidden from readers.

@@ -1,5 +1,6 @@
 //! Walks folders on the local disk.
 
+use std::collections::HashSet;
 use std::path::Path as FsPath;
 use std::time::SystemTime;
 
@@ -8,9 +9,10 @@ use object_store::path::Path;
 
 use super::{Collector, Found, is_hidden};
 use crate::error::{Error, Result};
-use crate::storage::commit::Reading;
+use crate::storage::commit::{Reading, Settled};
 use crate::storage::errors::local_error;
 use crate::storage::location::{Location, local_path};
+use crate::storage::partitions::key_and_value;
 
 /// Lists a location on the local disk.
 pub(super) fn list_local(location: &Location) -> Result<Found> {
@@ -32,11 +34,66 @@ pub(super) fn list_local(location: &Location) -> Result<Found> {
         return Ok(collector.finish());
     }
     let walk = Walk { location, root: &root };
-    let (mut found, hidden) = Reading::list(&root, || walk.all())?;
-    if !hidden.is_empty() {
-        found.files.retain(|file| location.below(&file.location).is_none_or(|below| !hidden.contains(below)));
-    }
+    let Settled { listed: mut found, hidden, .. } = Reading::list(&root, || walk.below(vec![String::new()]))?;
+    leave_out(&hidden, location, &mut found.files);
     Ok(found)
+}
+
+fn leave_out(hidden: &HashSet<String>, location: &Location, files: &mut Vec<ObjectMeta>) {
+    if !hidden.is_empty() {
+        files.retain(|file| location.below(&file.location).is_none_or(|below| !hidden.contains(below)));
+    }
+}
+
+/// The folders of a table's partitions.
+#[derive(Debug)]
+pub(in crate::storage) struct PartitionFolders {
+    /// Paths below the table's folder.
+    pub below: Vec<String>,
+    newest: Option<String>,
+}
+
+/// Lists the folders that a table's partition columns make, and no file. `None`: something lies there that such a table does not have,
+/// or a link; only a listing of all files tells what it means.
+pub(in crate::storage) fn partition_folders(location: &Location, columns: &[&str]) -> Result<Option<PartitionFolders>> {
+    let root = local_path(location.root());
+    if location.is_glob() || !root.is_dir() {
+        return Ok(None);
+    }
+    let walk = Walk { location, root: &root };
+    let Settled { listed, newest, .. } = Reading::list(&root, || {
+        let mut folders = vec![String::new()];
+        for column in columns {
+            match walk.partitions(&folders, column)? {
+                Some(deeper) => folders = deeper,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(folders))
+    })?;
+    Ok(listed.map(|below| PartitionFolders { below, newest }))
+}
+
+/// Lists the files of some of the partitions.
+///
+/// # Errors
+///
+/// If the table has been written to since its folders were listed: other partitions may have been listed before that.
+pub(in crate::storage) fn list_partitions(
+    location: &Location,
+    folders: &PartitionFolders,
+    some: &[String],
+) -> Result<Vec<ObjectMeta>> {
+    let root = local_path(location.root());
+    let walk = Walk { location, root: &root };
+    let Settled { listed: mut found, hidden, newest } = Reading::list(&root, || walk.below(some.to_vec()))?;
+    if newest != folders.newest {
+        return Err(Error::storage(format!("{location} was written to while the statement was planned"))
+            .help("run the statement again: it finds the new rows"));
+    }
+    leave_out(&hidden, location, &mut found.files);
+    found.files.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+    Ok(found.files)
 }
 
 /// A walk over local folders, level by level.
@@ -46,14 +103,40 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn all(&self) -> Result<Found> {
+    /// What lies in folders, given by their paths below the root, and in those in them.
+    fn below(&self, mut folders: Vec<String>) -> Result<Found> {
         let mut collector = Collector::new(self.location);
         collector.found.exists = true;
-        let mut folders = vec![String::new()];
         while !folders.is_empty() {
             folders = self.level(&folders, &mut collector)?;
         }
         Ok(collector.finish())
+    }
+}
+
+impl Walk<'_> {
+    /// The folders of a partition column's values in `folders`. `None`: there is something else.
+    fn partitions(&self, folders: &[String], column: &str) -> Result<Option<Vec<String>>> {
+        let mut found = Vec::new();
+        for folder in folders {
+            let shown = || self.location.show(&join_path(self.location.root(), folder, ""));
+            let entries = std::fs::read_dir(self.root.join(folder)).map_err(|error| local_error(&error, &shown()))?;
+            for entry in entries {
+                let entry = entry.map_err(|error| local_error(&error, &shown()))?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { return Ok(None) };
+                let key = key_and_value(name).map(|(key, _)| key);
+                if is_hidden(name) && key.is_none() {
+                    continue;
+                }
+                let is_folder = entry.file_type().map_err(|error| local_error(&error, &shown()))?.is_dir();
+                if !is_folder || key.is_none_or(|key| !key.eq_ignore_ascii_case(column)) {
+                    return Ok(None);
+                }
+                found.push(join_below(folder, name));
+            }
+        }
+        Ok(Some(found))
     }
 }
 

@@ -7,6 +7,7 @@
 mod local;
 
 pub use local::time_of_change;
+pub(super) use local::{PartitionFolders, list_partitions, partition_folders};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod csv;
 mod formats;
 mod listed;
 mod parquet;
+mod unlisted;
 mod write;
 
 use std::path::{Path, PathBuf};

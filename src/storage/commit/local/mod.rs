@@ -18,7 +18,7 @@ mod reading;
 mod staging;
 mod write;
 
-pub(crate) use reading::Reading;
+pub(crate) use reading::{Reading, Settled};
 pub(crate) use staging::{Staging, WriteLock};
 pub(super) use write::LocalWrite;
 

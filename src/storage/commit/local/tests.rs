@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::journal::{self, Journal};
-use super::reading::Reading;
+use super::reading::{Reading, Settled};
 use super::staging::{Staging, WriteLock};
 use crate::storage::commit::FOLDER;
 
@@ -14,7 +14,7 @@ fn write(path: &Path, text: &str) {
 
 /// The data files as a reader sees them.
 fn seen(root: &Path) -> BTreeSet<String> {
-    let (files, hidden) = Reading::list(root, || {
+    let Settled { listed: files, hidden, .. } = Reading::list(root, || {
         let mut files = BTreeSet::new();
         for folder in ["", "dt=1", "dt=2"] {
             let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
@@ -110,7 +110,7 @@ fn a_listing_during_a_write_is_done_again() {
     let root = folder.path();
     std::fs::create_dir(root.join(FOLDER)).unwrap();
     let mut lists = 0;
-    let (listed, _) = Reading::list(root, || {
+    let Settled { listed, .. } = Reading::list(root, || {
         lists += 1;
         if lists == 1 {
             // A whole write passes by.
