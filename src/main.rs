@@ -1,13 +1,12 @@
 //! The command `ostrich`: arguments in, exit code out.
 
+mod allocator;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ostrich::cli::{app, args::Arguments};
 use tokio::runtime::Builder;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Planning walks deep trees by recursion; this is address space, touched only as far as it is used.
 const STACK: usize = 256 << 20;
@@ -17,6 +16,7 @@ const WORKER_STACK: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    allocator::keep_what_is_freed();
     let (arguments, scripts) = Arguments::from_process();
     let run = move || {
         // Two runtimes: queries may keep all of their threads busy for long, and this one still sees the clock and the signals.
