@@ -1,7 +1,7 @@
 //! From an optimized plan to a physical one.
 //!
 //! DataFusion's planner does the work. Before it, the plan gets what only pays when nothing else will change it: the smaller side of
-//! each join comes first, and repeated subplans are taken out to be computed once. And what no rule should have to know:
+//! each join comes first, repeated subplans are taken out to be computed once, and scans that few rows pass decode their filters first. And what no rule should have to know:
 //! in ansi, integers that leave their range are an error.
 
 use std::collections::HashSet;
@@ -23,6 +23,7 @@ use super::requirements::with_requirements_met;
 use super::shared::{SharedPlanner, ShowSharedSubplans};
 use super::stoppable::StoppableJoins;
 use crate::functions::exact_integers;
+use crate::optimizer::order::selective::{self, with_selective_scans};
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
 use crate::sql::dialect::Dialect;
@@ -36,6 +37,7 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),
         shares: is_on(shared_subplans::NAME),
+        filters_first: is_on(selective::NAME),
     }))
 }
 
@@ -43,6 +45,7 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
 struct QueryPlanner {
     orients: bool,
     shares: bool,
+    filters_first: bool,
 }
 
 #[async_trait]
@@ -75,14 +78,29 @@ impl QueryPlanner {
     /// With repeated subplans computed once.
     async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         match if self.shares { share(plan)? } else { None } {
-            None => DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await,
-            Some(SharedPlan { plan, subplans }) => {
+            None => {
+                let marked = self.marked(plan)?;
+                let plan = marked.as_ref().unwrap_or(plan);
+                DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await
+            }
+            Some(SharedPlan { plan, mut subplans }) => {
+                for subplan in &mut subplans {
+                    if let Some(marked) = self.marked(subplan)? {
+                        *subplan = marked;
+                    }
+                }
+                let plan = self.marked(&plan)?.unwrap_or(plan);
                 let planner = Arc::new(SharedPlanner::new(subplans));
                 DefaultPhysicalPlanner::with_extension_planners(vec![planner])
                     .create_physical_plan(&plan, session)
                     .await
             }
         }
+    }
+
+    /// With scans marked that decode the columns of filters first; `None`: there are none.
+    fn marked(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        if self.filters_first { with_selective_scans(plan) } else { Ok(None) }
     }
 }
 
@@ -129,5 +147,18 @@ mod tests {
         session.query("SET ostrich.optimizer.disabled_rules = 'join_sides'").await.unwrap();
         let plan = explained(&session, JOIN).await;
         assert!(plan.contains("on=[(n_nationkey"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn a_scan_that_few_rows_pass_filters_while_it_decodes() {
+        let session = session().await;
+        let query = "SELECT o_orderkey, o_totalprice, o_orderdate, o_clerk FROM 'testdata/tpch/orders.parquet'
+                     WHERE o_custkey = 64 ORDER BY 1";
+        let filters = async || explained(&session, &format!("EXPLAIN {query}")).await.matches("FilterExec").count();
+        let on = (filters().await, explained(&session, query).await);
+        session.query("SET ostrich.optimizer.disabled_rules = 'selective_scans'").await.unwrap();
+        let off = (filters().await, explained(&session, query).await);
+        assert_eq!((on.0, off.0), (0, 1));
+        assert_eq!(on.1, off.1);
     }
 }

@@ -46,8 +46,8 @@ const WORTH_IT: f64 = 0.7;
 const FEWER: f64 = 0.2;
 /// Of fewer rows nothing is saved.
 const MANY_ROWS: f64 = 10_000.0;
-/// More groups than this do not stay in the processor's caches.
-const MANY_GROUPS: f64 = 200_000.0;
+/// More groups than this do not stay in the processor's caches: each further doubling makes a row half as dear again as it was at first.
+const MANY_GROUPS: f64 = 50_000.0;
 
 /// The rule that DataFusion's optimizer runs.
 #[derive(Debug, Default)]
@@ -312,7 +312,7 @@ fn cost_of_a_row<'a>(keys: impl Iterator<Item = &'a Expr>, schema: &DFSchema) ->
 }
 
 fn of_groups(groups: f64) -> f64 {
-    if groups > MANY_GROUPS { 1.5 } else { 1.0 }
+    1.0 + 0.5 * (groups / MANY_GROUPS).log2().max(0.0)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub fn rule_names() -> Vec<String> {
         }
     }
     // No rules of the optimizer: they want the plan that all rules have done with.
-    names.extend([order::sides::NAME, shared_subplans::NAME].map(str::to_string));
+    names.extend([order::sides::NAME, shared_subplans::NAME, order::selective::NAME].map(str::to_string));
     names
 }
 

@@ -35,6 +35,7 @@ pub use format::serde_names::{HiveClasses, HiveNames, HiveStorage};
 pub use location::Location;
 pub use partitioned_write::WriteLimits;
 pub use partitions::{NULL_PARTITION, Partitions};
+pub(crate) use scan::filtered_first;
 pub use scan::with_plain_readers;
 pub use stores::{StoreConfig, StoreRegistry};
 pub use table::{DataFile, FileTable, TableSpec};

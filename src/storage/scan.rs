@@ -10,7 +10,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNod
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource,
+    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
@@ -77,6 +77,19 @@ pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execut
         })
     })
     .data()
+}
+
+/// The same scan, which decodes the columns of its filters first, and of the others only the rows that are left. Other scans than of
+/// Parquet files stay as they are.
+pub(crate) fn filtered_first(scan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let config =
+        scan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+    let named = config.and_then(|config| Some((config, config.file_source().downcast_ref::<NamedSource>()?)));
+    let Some((config, named)) = named else { return scan };
+    let Some(parquet) = named.inner.downcast_ref::<ParquetSource>() else { return scan };
+    let parquet = Arc::new(parquet.clone().with_pushdown_filters(true));
+    let config = FileScanConfigBuilder::from(config.clone()).with_source(named.around(parquet)).build();
+    DataSourceExec::from_data_source(config)
 }
 
 impl FileSource for NamedSource {

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, T
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::catalog::model::TableName;
+use crate::storage::filtered_first;
 
 /// Why a constraint may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -164,12 +165,13 @@ pub struct KnownTable {
     facts: Arc<TableFacts>,
     constraints: Constraints,
     tag: Option<InstanceTag>,
+    filters_first: bool,
 }
 
 impl KnownTable {
     pub fn new(inner: Arc<dyn TableProvider>, facts: Arc<TableFacts>) -> Self {
         let constraints = facts.strict_keys();
-        KnownTable { inner, facts, constraints, tag: None }
+        KnownTable { inner, facts, constraints, tag: None, filters_first: false }
     }
 
     /// The same table at one place of the user's text.
@@ -179,7 +181,24 @@ impl KnownTable {
             facts: Arc::clone(&self.facts),
             constraints: self.constraints.clone(),
             tag: Some(tag),
+            filters_first: self.filters_first,
         }
+    }
+
+    /// The same table, whose scans decode what filters need first, and the rest of few rows.
+    pub fn filtering_first(&self) -> Self {
+        KnownTable {
+            inner: Arc::clone(&self.inner),
+            facts: Arc::clone(&self.facts),
+            constraints: self.constraints.clone(),
+            tag: self.tag.clone(),
+            filters_first: true,
+        }
+    }
+
+    /// Whether it is [`Self::filtering_first`].
+    pub fn filters_first(&self) -> bool {
+        self.filters_first
     }
 
     pub fn inner(&self) -> &Arc<dyn TableProvider> {
@@ -234,11 +253,13 @@ impl TableProvider for KnownTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.inner.scan(state, projection, filters, limit).await
+        let scan = self.inner.scan(state, projection, filters, limit).await?;
+        Ok(if self.filters_first { filtered_first(scan) } else { scan })
     }
 
     async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {
-        self.inner.scan_with_args(state, args).await
+        let scan = self.inner.scan_with_args(state, args).await?;
+        Ok(if self.filters_first { ScanResult::new(filtered_first(Arc::clone(scan.plan()))) } else { scan })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -6,8 +6,9 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::stats::Precision;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, FetchType, Join, JoinType, LogicalPlan, Projection, SkipType, TableScan,
+    Aggregate, Distinct, Expr, FetchType, Filter, Join, JoinType, LogicalPlan, Projection, SkipType, TableScan,
 };
 
 use super::selectivity::{filtered, number};
@@ -78,7 +79,9 @@ pub fn estimate(plan: &LogicalPlan) -> Option<Estimate> {
         LogicalPlan::TableScan(scan) => of_scan(scan),
         LogicalPlan::Filter(filter) => {
             let schema = filter.input.schema();
-            Some(filtered(&estimate(&filter.input)?, &filter.predicate, &|column| schema.maybe_index_of_column(column)))
+            let input = estimate(&filter.input)?;
+            let Some(predicate) = not_in_scan(filter) else { return Some(input) };
+            Some(filtered(&input, &predicate, &|column| schema.maybe_index_of_column(column)))
         }
         LogicalPlan::Projection(projection) => of_projection(projection),
         LogicalPlan::SubqueryAlias(alias) => estimate(&alias.input),
@@ -121,6 +124,12 @@ pub fn estimate(plan: &LogicalPlan) -> Option<Estimate> {
         }
         _ => None,
     }
+}
+
+/// What a filter asks beyond the scan that it stands on. Conditions that the scan need not keep to the letter are in both.
+fn not_in_scan(filter: &Filter) -> Option<Expr> {
+    let LogicalPlan::TableScan(scan) = filter.input.as_ref() else { return Some(filter.predicate.clone()) };
+    conjunction(split_conjunction(&filter.predicate).into_iter().filter(|part| !scan.filters.contains(part)).cloned())
 }
 
 fn of_scan(scan: &TableScan) -> Option<Estimate> {
@@ -312,8 +321,19 @@ pub fn growth(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
     }
 }
 
+/// The part of the right side's rows for which the left one has the same keys.
+pub fn part_with_partner(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
+    if join.on.is_empty() { 1.0 } else { (left.rows * equal_keys(join, left, right)).min(1.0) }
+}
+
 /// The part of all pairs of rows that a join's conditions leave.
 fn match_selectivity(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
+    let equal = equal_keys(join, left, right);
+    if join.filter.is_some() { equal * 0.3 } else { equal }
+}
+
+/// The part of all pairs of rows that have the same keys.
+fn equal_keys(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
     let mut factors: Vec<f64> = join
         .on
         .iter()
@@ -330,7 +350,7 @@ fn match_selectivity(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
         product *= factor.powf(exponent);
         exponent *= 0.5;
     }
-    if join.filter.is_some() { product * 0.3 } else { product }
+    product
 }
 
 /// The part of one side's rows for which `other` has a partner: the values of `other` are taken to be among that side's.

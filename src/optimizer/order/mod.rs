@@ -19,6 +19,7 @@ mod cost;
 mod enumerate;
 mod graph;
 mod rebuild;
+pub mod selective;
 mod selectivity;
 pub mod sides;
 #[cfg(test)]
