@@ -585,7 +585,8 @@ impl TableOpener {
     async fn open_unlisted(&self, state: &SessionState, table: &Table) -> Result<Option<UnlistedTable>> {
         let in_table = |error: Error| error.context(format!("table {}", table.name));
         let spec = self.spec(table).map_err(in_table)?;
-        UnlistedTable::open(state, &self.caches, &spec).await.map_err(in_table)
+        // Where there are no more, files may be looked into while the statement is planned.
+        UnlistedTable::open(state, &self.caches, &spec, MOST_FILES_IN_FOLDERS).await.map_err(in_table)
     }
 
     pub(super) async fn open_spec(&self, state: &SessionState, spec: TableSpec) -> Result<FileTable> {

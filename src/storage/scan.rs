@@ -60,15 +60,18 @@ impl NamedSource {
     }
 }
 
+/// What a plan node reads with, if it is a scan of ours.
+fn named_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<(&FileScanConfig, &NamedSource)> {
+    let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+    Some((config, config.file_source().downcast_ref::<NamedSource>()?))
+}
+
 /// The same plan with DataFusion's own readers in its scans: what a plan has to be before it is sent elsewhere.
 ///
 /// CSV keeps the reader of ours: DataFusion's gives other rows.
 pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
-        let config =
-            node.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
-        let named = config.and_then(|config| Some((config, config.file_source().downcast_ref::<NamedSource>()?)));
-        Ok(match named {
+        Ok(match named_scan(&node) {
             None => Transformed::no(node),
             Some((config, named)) => {
                 let plain = FileScanConfigBuilder::from(config.clone()).with_source(plain_reader(&named.inner)).build();
@@ -82,10 +85,7 @@ pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execut
 /// The same scan, which decodes the columns of its filters first, and of the others only the rows that are left. Other scans than of
 /// Parquet files stay as they are.
 pub(crate) fn filtered_first(scan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    let config =
-        scan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
-    let named = config.and_then(|config| Some((config, config.file_source().downcast_ref::<NamedSource>()?)));
-    let Some((config, named)) = named else { return scan };
+    let Some((config, named)) = named_scan(&scan) else { return scan };
     let Some(parquet) = named.inner.downcast_ref::<ParquetSource>() else { return scan };
     let parquet = Arc::new(parquet.clone().with_pushdown_filters(true));
     let config = FileScanConfigBuilder::from(config.clone()).with_source(named.around(parquet)).build();

@@ -24,10 +24,7 @@ use super::partitions::Partitions;
 use super::pruning;
 use super::table::{FileTable, TableSpec};
 use crate::catalog::model::FileFormat;
-use crate::error::{Error, Result};
-
-/// With so many partitions, nobody looks into each file while a statement is planned anyway.
-const MANY: usize = 17;
+use crate::error::Result;
 
 /// A table over folders, as they were when it was opened.
 #[derive(Debug)]
@@ -43,11 +40,12 @@ pub(crate) struct UnlistedTable {
 }
 
 impl UnlistedTable {
-    /// `None`: the table is not such that it can do without a listing; see [`FileTable::open`].
+    /// `None`: the table is not such that it can do without a listing, or has no more than `few` partitions; see [`FileTable::open`].
     pub(crate) async fn open(
         state: &dyn Session,
         caches: &Arc<StorageCaches>,
         spec: &TableSpec,
+        few: usize,
     ) -> Result<Option<Self>> {
         let Some(columns) = spec.partition_columns.as_deref().filter(|columns| !columns.is_empty()) else {
             return Ok(None);
@@ -58,11 +56,11 @@ impl UnlistedTable {
         }
         let location = spec.location.clone();
         let names: Vec<String> = columns.iter().map(|column| column.name().clone()).collect();
-        let folders = blocking(move || {
+        let folders = listing::blocking(move || {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             listing::partition_folders(&location, &names)
         });
-        let Some(folders) = folders.await?.filter(|folders| folders.below.len() >= MANY) else { return Ok(None) };
+        let Some(folders) = folders.await?.filter(|folders| folders.below.len() > few) else { return Ok(None) };
         // What is wrong with a folder's name counts if there are files in it.
         let Ok(partitions) = Partitions::of_folders(&spec.location, &folders.below, columns) else { return Ok(None) };
         let empty = FileTable::of_files(state, caches, spec.clone(), Vec::new()).await?;
@@ -87,7 +85,7 @@ impl UnlistedTable {
         if !missing.is_empty() {
             let (location, folders) = (self.spec.location.clone(), Arc::clone(&self.folders));
             let some: Vec<String> = missing.values().map(|folder| folder.to_string()).collect();
-            let found = blocking(move || listing::list_partitions(&location, &folders, &some)).await?;
+            let found = listing::blocking(move || listing::list_partitions(&location, &folders, &some)).await?;
             let numbers: BTreeMap<&str, usize> =
                 missing.iter().map(|(number, folder)| (folder.as_str(), *number)).collect();
             for number in missing.into_keys() {
@@ -113,11 +111,6 @@ impl UnlistedTable {
 /// Whether how a file is read depends on what another file of the table says.
 fn looks_into_files(format: FileFormat) -> bool {
     matches!(format, FileFormat::Csv | FileFormat::Json)
-}
-
-async fn blocking<T: Send + 'static>(list: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let listed = tokio::task::spawn_blocking(list).await;
-    listed.map_err(|error| Error::storage(format!("listing files broke off: {error}")))?
 }
 
 #[async_trait]

@@ -159,7 +159,7 @@ impl TableFacts {
 }
 
 /// A table with what is known of it. Everything else is the inner provider's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KnownTable {
     inner: Arc<dyn TableProvider>,
     facts: Arc<TableFacts>,
@@ -176,24 +176,12 @@ impl KnownTable {
 
     /// The same table at one place of the user's text.
     pub fn tagged(&self, tag: InstanceTag) -> Self {
-        KnownTable {
-            inner: Arc::clone(&self.inner),
-            facts: Arc::clone(&self.facts),
-            constraints: self.constraints.clone(),
-            tag: Some(tag),
-            filters_first: self.filters_first,
-        }
+        KnownTable { tag: Some(tag), ..self.clone() }
     }
 
     /// The same table, whose scans decode what filters need first, and the rest of few rows.
     pub fn filtering_first(&self) -> Self {
-        KnownTable {
-            inner: Arc::clone(&self.inner),
-            facts: Arc::clone(&self.facts),
-            constraints: self.constraints.clone(),
-            tag: self.tag.clone(),
-            filters_first: true,
-        }
+        KnownTable { filters_first: true, ..self.clone() }
     }
 
     /// Whether it is [`Self::filtering_first`].

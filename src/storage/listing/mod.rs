@@ -83,9 +83,7 @@ fn similar_name(location: &Location) -> Option<String> {
 pub async fn list(store: &Arc<dyn ObjectStore>, location: &Location) -> Result<Found> {
     let mut found = if location.is_local() {
         let location = location.clone();
-        tokio::task::spawn_blocking(move || local::list_local(&location))
-            .await
-            .map_err(|error| Error::storage(format!("listing files broke off: {error}")))??
+        blocking(move || local::list_local(&location)).await?
     } else {
         list_store(store, location).await?
     };
@@ -93,6 +91,12 @@ pub async fn list(store: &Arc<dyn ObjectStore>, location: &Location) -> Result<F
     found.hidden.sort_unstable();
     found.others.sort_unstable();
     Ok(found)
+}
+
+/// Lists on a thread that may wait for the disk.
+pub(super) async fn blocking<T: Send + 'static>(list: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let listed = tokio::task::spawn_blocking(list).await;
+    listed.map_err(|error| Error::storage(format!("listing files broke off: {error}")))?
 }
 
 fn is_hidden(name: &str) -> bool {

@@ -39,13 +39,13 @@ fn spec(session: &Session) -> TableSpec {
 
 /// Makes `t` the unlisted table.
 async fn open(session: &Session, spec: &TableSpec) {
-    let table = UnlistedTable::open(&session.context.state(), &session.caches, spec).await.unwrap().unwrap();
+    let table = UnlistedTable::open(&session.context.state(), &session.caches, spec, 16).await.unwrap().unwrap();
     let _ = session.context.deregister_table("t");
     session.context.register_table("t", Arc::new(table)).unwrap();
 }
 
 async fn is_listed(session: &Session, spec: &TableSpec) -> bool {
-    UnlistedTable::open(&session.context.state(), &session.caches, spec).await.unwrap().is_none()
+    UnlistedTable::open(&session.context.state(), &session.caches, spec, 16).await.unwrap().is_none()
 }
 
 #[tokio::test]
