@@ -14,6 +14,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::TableType;
 use futures::executor::block_on;
+use futures::future::{BoxFuture, ready};
 
 use super::evidence::Standing;
 use super::information_schema::InformationSchema;
@@ -21,23 +22,22 @@ use super::model::{Column, Relation, Table, TableName, in_catalog, split_databas
 use super::{CATALOG, Metastore};
 use crate::error::{Error, Result};
 
-/// Turns what the catalog knows into something that can be scanned.
-#[async_trait]
+/// Turns what the catalog knows into something that can be scanned. Its methods are not `async`: see "Build time" in CONTRIBUTING.md.
 pub trait RelationResolver: Send + Sync + Debug {
-    async fn resolve(&self, relation: Relation) -> Result<Arc<dyn TableProvider>>;
+    fn resolve(&self, relation: Relation) -> BoxFuture<'_, Result<Arc<dyn TableProvider>>>;
 
     /// A name in FROM that is not in the metastore but is a path: `'dir/*.parquet'`. `None`: it is no path after all.
-    async fn resolve_path(&self, path: &str) -> Result<Option<Arc<dyn TableProvider>>>;
+    fn resolve_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Arc<dyn TableProvider>>>>;
 
     /// How far the evidence on a table's constraints goes now, in their order; nothing if this one cannot tell.
-    async fn standings(&self, _table: &Table) -> Result<Vec<Standing>> {
-        Ok(Vec::new())
+    fn standings<'a>(&'a self, _table: &'a Table) -> BoxFuture<'a, Result<Vec<Standing>>> {
+        Box::pin(ready(Ok(Vec::new())))
     }
 
     /// Why a table's statistics are not those of its files as they are now: `part-3.parquet was added since it was analyzed`.
     /// `None`: they are, or this one cannot tell.
-    async fn statistics_differ(&self, _table: &Table) -> Result<Option<String>> {
-        Ok(None)
+    fn statistics_differ<'a>(&'a self, _table: &'a Table) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(ready(Ok(None)))
     }
 }
 

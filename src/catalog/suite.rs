@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use futures::executor::block_on;
+use futures::future::BoxFuture;
 
 use super::evidence::{Evidence, FileFingerprint, FileSet};
 use super::model::*;
@@ -108,28 +108,33 @@ fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
 #[derive(Debug)]
 pub(super) struct EmptyTables;
 
-#[async_trait]
 impl RelationResolver for EmptyTables {
-    async fn resolve(&self, relation: Relation) -> Result<Arc<dyn TableProvider>, Error> {
-        let columns = match relation {
-            Relation::Table(table) if table.location.contains("gone") => {
-                return Err(Error::storage(format!("no files in {}", table.location)));
-            }
-            Relation::Table(table) if table.columns.is_empty() => vec![column("found", DataType::Int64)],
-            Relation::Table(table) => [table.columns, table.partition_columns.unwrap_or_default()].concat(),
-            Relation::View(view) => view.columns.iter().map(|name| column(name, DataType::Utf8View)).collect(),
-        };
-        let fields: Vec<_> =
-            columns.into_iter().map(|column| Field::new(column.name, column.data_type, true)).collect();
-        Ok(Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))))
+    fn resolve(&self, relation: Relation) -> BoxFuture<'_, Result<Arc<dyn TableProvider>, Error>> {
+        Box::pin(async move {
+            let columns = match relation {
+                Relation::Table(table) if table.location.contains("gone") => {
+                    return Err(Error::storage(format!("no files in {}", table.location)));
+                }
+                Relation::Table(table) if table.columns.is_empty() => vec![column("found", DataType::Int64)],
+                Relation::Table(table) => [table.columns, table.partition_columns.unwrap_or_default()].concat(),
+                Relation::View(view) => view.columns.iter().map(|name| column(name, DataType::Utf8View)).collect(),
+            };
+            let fields: Vec<_> =
+                columns.into_iter().map(|column| Field::new(column.name, column.data_type, true)).collect();
+            let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::new(Schema::new(fields))));
+            Ok(table)
+        })
     }
 
-    async fn resolve_path(&self, path: &str) -> Result<Option<Arc<dyn TableProvider>>, Error> {
-        if !path.starts_with("dir/") {
-            return Ok(None);
-        }
-        let schema = Schema::new(vec![Field::new("from_path", DataType::Int64, true)]);
-        Ok(Some(Arc::new(EmptyTable::new(Arc::new(schema)))))
+    fn resolve_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Arc<dyn TableProvider>>, Error>> {
+        Box::pin(async move {
+            if !path.starts_with("dir/") {
+                return Ok(None);
+            }
+            let schema = Schema::new(vec![Field::new("from_path", DataType::Int64, true)]);
+            let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::new(schema)));
+            Ok(Some(table))
+        })
     }
 }
 

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Cancelled,
     /// A check or a comparison found a difference.
     Check,
+    /// A table was written to while the statement was planned over it. Nothing has been done: it can be run again.
+    Changed,
 }
 
 impl ErrorKind {
@@ -40,7 +42,7 @@ impl ErrorKind {
         match self {
             ErrorKind::Statement | ErrorKind::Resources => 1,
             ErrorKind::Usage => 2,
-            ErrorKind::Storage => 3,
+            ErrorKind::Storage | ErrorKind::Changed => 3,
             ErrorKind::Timeout => 4,
             ErrorKind::Check => 5,
             ErrorKind::Cancelled => 130,

@@ -12,7 +12,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
@@ -20,6 +19,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec};
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 
@@ -40,37 +40,43 @@ impl LocalExecutor {
     }
 }
 
-#[async_trait]
 impl Executor for LocalExecutor {
-    async fn execute(&self, state: &SessionState, plan: LogicalPlan, started: Started<'_>) -> Result<Execution> {
-        let may_run_twice = !has_effects(&plan);
-        let first = attempt(state, &plan, started, &self.workers).await;
-        match first {
-            Err(error) if error.is_of_planner && rewrites(state) => {
-                let mut execution = attempt(&without_rewrites(state), &plan, started, &self.workers)
-                    .await
-                    .map_err(|failed| failed.cause)?;
-                execution.as_written = true;
-                execution.notes.push(format!(
-                    "the query runs as it was written, with all of its joins: no plan could be made of what was left of it ({})",
-                    crate::Error::from(error.cause).message()
-                ));
-                Ok(execution)
+    fn execute<'a>(
+        &'a self,
+        state: &'a SessionState,
+        plan: LogicalPlan,
+        started: Started<'a>,
+    ) -> BoxFuture<'a, Result<Execution>> {
+        Box::pin(async move {
+            let may_run_twice = !has_effects(&plan);
+            let first = attempt(state, &plan, started, &self.workers).await;
+            match first {
+                Err(error) if error.is_of_planner && rewrites(state) => {
+                    let mut execution = attempt(&without_rewrites(state), &plan, started, &self.workers)
+                        .await
+                        .map_err(|failed| failed.cause)?;
+                    execution.as_written = true;
+                    execution.notes.push(format!(
+                        "the query runs as it was written, with all of its joins: no plan could be made of what was left of it ({})",
+                        crate::Error::from(error.cause).message()
+                    ));
+                    Ok(execution)
+                }
+                Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
+                    let mut config = state.config().clone();
+                    config.options_mut().optimizer.prefer_hash_join = false;
+                    let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build();
+                    let mut execution =
+                        attempt(&state, &plan, started, &self.workers).await.map_err(|failed| failed.cause)?;
+                    execution.notes.push(
+                        "a hash join did not fit into memory; the query was run once more with sort-merge joins"
+                            .to_string(),
+                    );
+                    Ok(execution)
+                }
+                outcome => Ok(outcome.map_err(|failed| failed.cause)?),
             }
-            Err(error) if may_run_twice && is_out_of_memory(&error.cause) && error.has_hash_join => {
-                let mut config = state.config().clone();
-                config.options_mut().optimizer.prefer_hash_join = false;
-                let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build();
-                let mut execution =
-                    attempt(&state, &plan, started, &self.workers).await.map_err(|failed| failed.cause)?;
-                execution.notes.push(
-                    "a hash join did not fit into memory; the query was run once more with sort-merge joins"
-                        .to_string(),
-                );
-                Ok(execution)
-            }
-            outcome => Ok(outcome.map_err(|failed| failed.cause)?),
-        }
+        })
     }
 }
 

@@ -16,12 +16,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
+use futures::future::BoxFuture;
 
 pub use local::LocalExecutor;
 pub use physical::with_physical_planner;
@@ -32,11 +32,17 @@ use crate::error::Result;
 pub type Started<'a> = &'a (dyn Fn(&Arc<dyn ExecutionPlan>) + Send + Sync);
 
 /// Where plans are run.
-#[async_trait]
 pub trait Executor: Send + Sync + Debug {
     /// Plans the details, tells `started` the physical plan, and runs it up to its first rows. Dropping what is returned, or the
     /// future, stops the work.
-    async fn execute(&self, state: &SessionState, plan: LogicalPlan, started: Started<'_>) -> Result<Execution>;
+    ///
+    /// Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn execute<'a>(
+        &'a self,
+        state: &'a SessionState,
+        plan: LogicalPlan,
+        started: Started<'a>,
+    ) -> BoxFuture<'a, Result<Execution>>;
 }
 
 /// A plan that is running.

@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::Result;
 use datafusion::execution::context::QueryPlanner as PlanQuery;
@@ -15,6 +14,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use futures::future::BoxFuture;
 
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
@@ -48,26 +48,47 @@ struct QueryPlanner {
     filters_first: bool,
 }
 
-#[async_trait]
 impl PlanQuery for QueryPlanner {
-    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(state) = session.as_any().downcast_ref::<SessionState>().filter(|_| self.orients) else {
-            return self.exact(plan, session).await;
-        };
-        // Where the user has forbidden it, sides stay.
-        let may_swap = state.config_options().optimizer.join_reordering;
-        match if may_swap { oriented(plan)? } else { None } {
-            None => self.exact(plan, session).await,
-            Some(oriented) => {
-                let mut state = state.clone();
-                state.config_mut().options_mut().optimizer.join_reordering = false;
-                self.exact(&oriented, &state).await
-            }
-        }
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn create_physical_plan<'s, 'p, 'c, 'r>(
+        &'s self,
+        plan: &'p LogicalPlan,
+        session: &'c dyn Session,
+    ) -> BoxFuture<'r, Result<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'p: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.oriented(plan, session)
     }
 }
 
 impl QueryPlanner {
+    /// With the smaller side of each join first.
+    fn oriented<'a>(
+        &'a self,
+        plan: &'a LogicalPlan,
+        session: &'a dyn Session,
+    ) -> BoxFuture<'a, Result<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            let Some(state) = session.as_any().downcast_ref::<SessionState>().filter(|_| self.orients) else {
+                return self.exact(plan, session).await;
+            };
+            // Where the user has forbidden it, sides stay.
+            let may_swap = state.config_options().optimizer.join_reordering;
+            match if may_swap { oriented(plan)? } else { None } {
+                None => self.exact(plan, session).await,
+                Some(oriented) => {
+                    let mut state = state.clone();
+                    state.config_mut().options_mut().optimizer.join_reordering = false;
+                    self.exact(&oriented, &state).await
+                }
+            }
+        })
+    }
+
     /// Where the statement's dialect says so, with integers that do not wrap.
     async fn exact(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let wraps = session.config().get_extension::<Dialect>().is_some_and(|dialect| *dialect == Dialect::Hive);

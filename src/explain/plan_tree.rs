@@ -6,9 +6,10 @@
 //! the rows of the node in hand. Operators that change no row count are stepped over where they belong to no node; where anything
 //! else does not fit, the figures below are unknown, not guessed.
 //!
-//! An estimate is the operator's statistics, which rest on the files' row counts. Where it has none, it follows from the inputs: a
-//! filter keeps a fifth; a join by equality gives as many rows as its larger side, as one along a foreign key does; without an equality, the
-//! product; a semi join its left side, an anti join a fifth of it; grouping all of its input, and without keys one row.
+//! An estimate is the one by which joins are ordered (`optimizer/order/cardinality.rs`), unless the operator knows its rows exactly. Where
+//! a table's size is not known, it is the operator's statistics, or follows from the inputs: a filter keeps a fifth; a join by equality
+//! gives as many rows as its larger side, as one along a foreign key does; without an equality, the product; a semi join its left side,
+//! an anti join a fifth of it; grouping all of its input, and without keys one row.
 
 mod figures;
 
@@ -22,18 +23,20 @@ use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext
 use super::mentions::without_marks;
 use super::report::PlanNode;
 use crate::optimizer::facts::KnownTable;
+use crate::optimizer::order::Estimates;
 
 type Operator = Arc<dyn ExecutionPlan>;
 
 /// The tree of a plan; `physical` is what was made of it, `ran`: it was run to its end.
 pub fn tree(plan: &LogicalPlan, physical: Option<&Operator>, ran: bool) -> PlanNode {
-    Walk { ran, statistics: StatisticsContext::new() }.node(plan, physical)
+    Walk::new(ran).node(plan, physical)
 }
 
-struct Walk {
+struct Walk<'a> {
     ran: bool,
-    /// Remembers what it has computed.
+    /// Both remember what they have computed.
     statistics: StatisticsContext,
+    estimates: Estimates<'a>,
 }
 
 /// The operators that do the work of a node.
@@ -42,15 +45,19 @@ struct Found<'a> {
     bottom: &'a Operator,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
+    fn new(ran: bool) -> Self {
+        Walk { ran, statistics: StatisticsContext::new(), estimates: Estimates::default() }
+    }
+
     /// `physical` gives the rows of `plan`.
-    fn node(&self, plan: &LogicalPlan, physical: Option<&Operator>) -> PlanNode {
+    fn node(&self, plan: &'a LogicalPlan, physical: Option<&Operator>) -> PlanNode {
         let found = physical.and_then(|physical| operators_of(plan, physical));
         let inputs = plan.inputs();
         let below = self.inputs_of(plan, physical, found.as_ref());
         let mut children: Vec<PlanNode> =
             inputs.iter().zip(&below).map(|(input, below)| self.node(input, below.as_ref())).collect();
-        let estimated_rows = physical.and_then(|operator| self.estimate(operator)).or_else(|| derived(plan, &children));
+        let estimated_rows = self.estimate(plan, physical).or_else(|| derived(plan, &children));
         let actual_rows = physical.filter(|_| self.ran).and_then(figures::rows);
         let elapsed_ms =
             found.as_ref().filter(|_| self.ran).and_then(|found| figures::elapsed(found.top, found.bottom));
@@ -80,10 +87,15 @@ impl Walk {
         }
     }
 
-    fn estimate(&self, operator: &Operator) -> Option<u64> {
-        match self.statistics.compute(operator.as_ref(), &StatisticsArgs::new()).ok()?.num_rows {
-            Precision::Exact(rows) | Precision::Inexact(rows) => Some(rows as u64),
-            Precision::Absent => None,
+    fn estimate(&self, plan: &'a LogicalPlan, physical: Option<&Operator>) -> Option<u64> {
+        let statistics = |operator: &Operator| {
+            self.statistics.compute(operator.as_ref(), &StatisticsArgs::new()).map(|statistics| statistics.num_rows)
+        };
+        let by_operator = physical.and_then(|operator| statistics(operator).ok()).unwrap_or(Precision::Absent);
+        match (by_operator, self.estimates.rows(plan)) {
+            (Precision::Exact(rows), _) | (Precision::Inexact(rows), None) => Some(rows as u64),
+            (_, Some(rows)) => Some(rows.round() as u64),
+            (Precision::Absent, None) => None,
         }
     }
 
@@ -92,7 +104,7 @@ impl Walk {
         let mut found = Vec::new();
         // Collecting cannot fail.
         let _ = plan.apply_subqueries(|subquery| {
-            found.push(self.node(subquery, None));
+            found.push(Walk::new(self.ran).node(subquery, None));
             Ok(datafusion::common::tree_node::TreeNodeRecursion::Jump)
         });
         found

@@ -30,11 +30,11 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Filter, JoinType, LogicalPlan, Operator};
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::aggregate_parts::Parts;
 use super::joins::with_inputs;
-use super::order::estimated_rows;
+use super::order::Estimates;
 use super::prune::expressions::{can_be_moved, column_at};
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
@@ -67,14 +67,18 @@ impl OptimizerRule for EarlyGroups {
         NAME
     }
 
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        plan.transform_up_with_subqueries(|plan| match &plan {
-            LogicalPlan::Aggregate(aggregate) => match grouped_early(aggregate, self.always)? {
-                Some(changed) => Ok(Transformed::yes(changed)),
-                None => Ok(Transformed::no(plan)),
-            },
-            _ => Ok(Transformed::no(plan)),
-        })
+        let LogicalPlan::Aggregate(aggregate) = &plan else { return Ok(Transformed::no(plan)) };
+        let changed = grouped_early(aggregate, self.always)?;
+        Ok(changed.map_or_else(|| Transformed::no(plan), Transformed::yes))
     }
 }
 
@@ -83,37 +87,44 @@ fn grouped_early(aggregate: &Aggregate, always: bool) -> Result<Option<LogicalPl
     if keys.is_empty() || matches!(keys.as_slice(), [Expr::GroupingSet(_)]) || !keys.iter().all(can_be_moved) {
         return Ok(None);
     }
-    let levels = levels(aggregate);
+    let estimates = Estimates::default();
+    let levels = levels(aggregate, &estimates);
     if levels.is_empty() || !aggregate.aggr_expr.iter().all(|call| never_fails(call, aggregate.input.schema())) {
         return Ok(None);
     }
     let Some(parts) = Parts::of_aggregate(aggregate) else { return Ok(None) };
     let chosen = match always {
         true => deepest(&levels, &parts)?,
-        false => cheapest(aggregate, &levels, &parts)?,
+        false => cheapest(aggregate, &levels, &parts, &estimates)?,
     };
     let Some((number, early)) = chosen else { return Ok(None) };
-    let input = above_of(&aggregate.input, &levels[..=number], Arc::new(early))?;
+    let input = above_of(&aggregate.input, &levels[..=number], Arc::new(LogicalPlan::Aggregate(early)))?;
     parts.put_together(aggregate, keys.clone(), input).map(Some)
 }
 
 /// The number of the level at which most is saved, and its rows in groups; `None` if it is not enough.
-fn cheapest(aggregate: &Aggregate, levels: &[Level<'_>], parts: &Parts) -> Result<Option<(usize, LogicalPlan)>> {
-    let Some(top) = estimated_rows(&aggregate.input).filter(|rows| *rows >= MANY_ROWS) else { return Ok(None) };
+fn cheapest<'a>(
+    aggregate: &'a Aggregate,
+    levels: &[Level<'a>],
+    parts: &Parts,
+    estimates: &Estimates<'a>,
+) -> Result<Option<(usize, Aggregate)>> {
+    let Some(top) = estimates.rows(&aggregate.input).filter(|rows| *rows >= MANY_ROWS) else { return Ok(None) };
     let row_at_last = cost_of_a_row(aggregate.group_expr.iter(), aggregate.input.schema());
-    let mut best: Option<(f64, usize, LogicalPlan)> = None;
+    let mut best: Option<(f64, usize, Aggregate)> = None;
     // What the joins give, from the top down to the level.
     let mut joined = 0.0;
     let mut above = top;
     for (number, level) in levels.iter().enumerate() {
         joined += above;
-        let Some(rows) = estimated_rows(level.plan) else { return Ok(None) };
+        let Some(rows) = estimates.rows(level.plan) else { return Ok(None) };
         above = rows;
         if rows < MANY_ROWS {
             continue;
         }
         let Some(early) = level.grouped(parts)? else { continue };
-        let Some(groups) = estimated_rows(&early).filter(|groups| *groups <= FEWER * rows) else { continue };
+        let groups = estimates.groups(&early, level.plan).filter(|groups| *groups <= FEWER * rows);
+        let Some(groups) = groups else { continue };
         let row_at_first = cost_of_a_row(level.needed.iter(), level.plan.schema());
         let late = joined + top * row_at_last * of_groups(groups.min(top));
         let saved = late - rows * row_at_first * of_groups(groups) - late * groups / rows;
@@ -124,7 +135,7 @@ fn cheapest(aggregate: &Aggregate, levels: &[Level<'_>], parts: &Parts) -> Resul
     Ok(best.map(|(_, number, early)| (number, early)))
 }
 
-fn deepest(levels: &[Level<'_>], parts: &Parts) -> Result<Option<(usize, LogicalPlan)>> {
+fn deepest(levels: &[Level<'_>], parts: &Parts) -> Result<Option<(usize, Aggregate)>> {
     for (number, level) in levels.iter().enumerate().rev() {
         if let Some(early) = level.grouped(parts)? {
             return Ok(Some((number, early)));
@@ -144,19 +155,18 @@ struct Level<'a> {
 
 impl Level<'_> {
     /// `None`: the rows cannot be told apart by what is read of them.
-    fn grouped(&self, parts: &Parts) -> Result<Option<LogicalPlan>> {
+    fn grouped(&self, parts: &Parts) -> Result<Option<Aggregate>> {
         let schema = self.plan.schema();
         let is_float = |key: &Expr| key.get_type(schema).map_or(true, |data_type| data_type.is_floating());
         if self.needed.is_empty() || self.needed.iter().any(is_float) {
             return Ok(None);
         }
-        let early = Aggregate::try_new(Arc::clone(self.plan), self.needed.clone(), parts.below())?;
-        Ok(Some(LogicalPlan::Aggregate(early)))
+        Aggregate::try_new(Arc::clone(self.plan), self.needed.clone(), parts.below()).map(Some)
     }
 }
 
 /// The places on the way down from the aggregation, on the side that has what is aggregated.
-fn levels(aggregate: &Aggregate) -> Vec<Level<'_>> {
+fn levels<'a>(aggregate: &'a Aggregate, estimates: &Estimates<'a>) -> Vec<Level<'a>> {
     let aggregated: HashSet<&Column> = aggregate.aggr_expr.iter().flat_map(Expr::column_refs).collect();
     let mut read: HashSet<&Column> = aggregate.group_expr.iter().flat_map(Expr::column_refs).collect();
     let mut levels = Vec::new();
@@ -180,7 +190,7 @@ fn levels(aggregate: &Aggregate) -> Vec<Level<'_>> {
                 let has_all = |side: &LogicalPlan| aggregated.iter().all(|column| side.schema().has_column(column));
                 let is_left = match (has_all(&join.left), has_all(&join.right)) {
                     // Rows are counted: those of the larger side are worth it.
-                    (true, true) => estimated_rows(&join.left) >= estimated_rows(&join.right),
+                    (true, true) => estimates.rows(&join.left) >= estimates.rows(&join.right),
                     (true, false) => true,
                     (false, true) => false,
                     (false, false) => return levels,

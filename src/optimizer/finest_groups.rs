@@ -17,7 +17,7 @@ use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::aggregate_parts::Parts;
 use super::order::estimated_rows;
@@ -37,14 +37,17 @@ impl OptimizerRule for FinestGroups {
         NAME
     }
 
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        plan.transform_up_with_subqueries(|plan| match &plan {
-            LogicalPlan::Aggregate(aggregate) => match from_finest(aggregate)? {
-                Some(changed) => Ok(Transformed::yes(changed)),
-                None => Ok(Transformed::no(plan)),
-            },
-            _ => Ok(Transformed::no(plan)),
-        })
+        let LogicalPlan::Aggregate(aggregate) = &plan else { return Ok(Transformed::no(plan)) };
+        Ok(from_finest(aggregate)?.map_or_else(|| Transformed::no(plan), Transformed::yes))
     }
 }
 

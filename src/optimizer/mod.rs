@@ -10,6 +10,7 @@ mod filled_constants;
 mod finest_groups;
 mod groups_of_no_rows;
 mod guarded;
+mod inputs;
 mod joins;
 mod lateral_unnest;
 mod named_branches;

@@ -20,6 +20,7 @@ mod plan;
 mod resolve;
 mod settings;
 mod show;
+mod undisturbed;
 mod unfinished;
 mod write;
 
@@ -282,8 +283,18 @@ impl Session {
         if self.check_only {
             return Err(Error::usage("this session only checks statements"));
         }
-        self.begin();
-        self.run(parsed, color).await.map_err(|error| error.at(&parsed.source, parsed.span))
+        let attempt = || {
+            self.begin();
+            self.run(parsed, color)
+        };
+        let outcome = match &parsed.statement {
+            // Nothing has been done before all their tables are planned over.
+            Statement::Query(_) | Statement::Explain(_) | Statement::Insert(_) | Statement::Copy(_) => {
+                undisturbed::undisturbed(attempt).await
+            }
+            _ => attempt().await,
+        };
+        outcome.map_err(|error| error.at(&parsed.source, parsed.span))
     }
 
     /// Forgets what was counted for the last statement.

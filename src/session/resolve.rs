@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
 use datafusion::catalog::CatalogProviderList;
 use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
 use datafusion::common::TableReference;
@@ -15,6 +14,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use datafusion::sql::parser::{CopyToSource, Statement as PlannedStatement};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use sqlparser::ast::{ObjectName, Spanned, TableFactor, Visitor};
 use sqlparser::tokenizer::Span;
@@ -428,68 +428,75 @@ impl Resolver {
     }
 }
 
-#[async_trait]
 impl RelationResolver for Resolver {
-    async fn resolve(&self, relation: Relation) -> Result<Arc<dyn TableProvider>> {
-        let name = relation.name().clone();
-        if let Some(open) = self.open.lock().get(&name) {
-            return Ok(Arc::clone(open));
-        }
-        let table: Arc<dyn TableProvider> = match relation {
-            Relation::Table(table) => Arc::new(self.table(table).await?),
-            Relation::View(view) => self.view(view).await?,
-        };
-        self.open.lock().insert(name, Arc::clone(&table));
-        Ok(table)
+    fn resolve(&self, relation: Relation) -> BoxFuture<'_, Result<Arc<dyn TableProvider>>> {
+        Box::pin(async move {
+            let name = relation.name().clone();
+            if let Some(open) = self.open.lock().get(&name) {
+                return Ok(Arc::clone(open));
+            }
+            let table: Arc<dyn TableProvider> = match relation {
+                Relation::Table(table) => Arc::new(self.table(table).await?),
+                Relation::View(view) => self.view(view).await?,
+            };
+            self.open.lock().insert(name, Arc::clone(&table));
+            Ok(table)
+        })
     }
 
-    async fn resolve_path(&self, path: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        // Paths have no database; as a key none is needed.
-        let key = TableName::new("", path);
-        if let Some(open) = self.open.lock().get(&key) {
-            return Ok(Some(Arc::clone(open)));
-        }
-        let open = self.opener.open_path(&self.state, path).await?;
-        let files = open.fingerprints();
-        let row_facts = self.row_facts(&open, files.digest()).await;
-        let mut facts = facts_of_files(key.clone(), row_facts.as_deref(), next_snapshot());
-        if let Some(row_facts) = &row_facts {
-            facts.distinct = open.distinct_values(&self.state, files.digest(), row_facts).await;
-        }
-        let table: Arc<dyn TableProvider> = Arc::new(KnownTable::new(Arc::new(open), Arc::new(facts)));
-        self.open.lock().insert(key, Arc::clone(&table));
-        Ok(Some(table))
+    fn resolve_path<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Option<Arc<dyn TableProvider>>>> {
+        Box::pin(async move {
+            // Paths have no database; as a key none is needed.
+            let key = TableName::new("", path);
+            if let Some(open) = self.open.lock().get(&key) {
+                return Ok(Some(Arc::clone(open)));
+            }
+            let open = self.opener.open_path(&self.state, path).await?;
+            let files = open.fingerprints();
+            let row_facts = self.row_facts(&open, files.digest()).await;
+            let mut facts = facts_of_files(key.clone(), row_facts.as_deref(), next_snapshot());
+            if let Some(row_facts) = &row_facts {
+                facts.distinct = open.distinct_values(&self.state, files.digest(), row_facts).await;
+            }
+            let table: Arc<dyn TableProvider> = Arc::new(KnownTable::new(Arc::new(open), Arc::new(facts)));
+            self.open.lock().insert(key, Arc::clone(&table));
+            Ok(Some(table))
+        })
     }
 
-    async fn standings(&self, table: &Table) -> Result<Vec<Standing>> {
-        let evidence = self.metastore.evidence(&table.name).await?;
-        let mut standings = Vec::with_capacity(table.constraints.len());
-        for constraint in &table.constraints {
-            let of_this = evidence.iter().find(|evidence| evidence.constraint == constraint.name);
-            standings.push(match self.standing(table, constraint, of_this).await {
-                Ok(standing) => standing,
-                // A table that cannot be opened has no evidence that counts.
-                Err(error) => Standing {
-                    constraint: constraint.name.clone(),
-                    checked_at: of_this.map(|evidence| evidence.checked_at),
-                    violations: of_this.map(|evidence| evidence.violations),
-                    why_not: Some(error.message().to_string()),
-                },
-            });
-        }
-        Ok(standings)
+    fn standings<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Standing>>> {
+        Box::pin(async move {
+            let evidence = self.metastore.evidence(&table.name).await?;
+            let mut standings = Vec::with_capacity(table.constraints.len());
+            for constraint in &table.constraints {
+                let of_this = evidence.iter().find(|evidence| evidence.constraint == constraint.name);
+                standings.push(match self.standing(table, constraint, of_this).await {
+                    Ok(standing) => standing,
+                    // A table that cannot be opened has no evidence that counts.
+                    Err(error) => Standing {
+                        constraint: constraint.name.clone(),
+                        checked_at: of_this.map(|evidence| evidence.checked_at),
+                        violations: of_this.map(|evidence| evidence.violations),
+                        why_not: Some(error.message().to_string()),
+                    },
+                });
+            }
+            Ok(standings)
+        })
     }
 
-    async fn statistics_differ(&self, table: &Table) -> Result<Option<String>> {
-        let Some(known) = &table.statistics else { return Ok(None) };
-        // Of a table that cannot be opened nothing holds.
-        let listed = match self.listed(&table.name).await {
-            Ok(listed) => listed,
-            Err(error) => return Ok(Some(error.message().to_string())),
-        };
-        let (metastore, comparisons) = (self.metastore.as_ref(), &self.opener.comparisons);
-        let validity = validity(metastore, comparisons, table, known, &listed.open, &listed.files).await?;
-        Ok(validity.why_not().map(str::to_string))
+    fn statistics_differ<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            let Some(known) = &table.statistics else { return Ok(None) };
+            // Of a table that cannot be opened nothing holds.
+            let listed = match self.listed(&table.name).await {
+                Ok(listed) => listed,
+                Err(error) => return Ok(Some(error.message().to_string())),
+            };
+            let (metastore, comparisons) = (self.metastore.as_ref(), &self.opener.comparisons);
+            let validity = validity(metastore, comparisons, table, known, &listed.open, &listed.files).await?;
+            Ok(validity.why_not().map(str::to_string))
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions, UInt32Array};
 use datafusion::arrow::compute::{BatchCoalescer, SortOptions, partition, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, UInt64Type};
@@ -32,6 +31,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -47,6 +47,9 @@ const BATCHES_AHEAD: usize = 2;
 
 /// Rows that a file takes at a time.
 const ROWS_AT_ONCE: usize = 8192;
+
+/// Bytes of a file on this machine that are written at a time.
+const LOCAL_BUFFER: usize = 1 << 20;
 
 /// What a write may make. Travels in the session's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +102,27 @@ impl PartitionedSink {
         let file_schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
         let format = if keys.is_empty() { format } else { format.beside_others().unwrap_or(format) };
         Ok(PartitionedSink { format, state, sink, limits, order, schema, keys, rest, file_schema })
+    }
+
+    /// DataFusion would divide the rows of each partition among several files.
+    fn one_file_at_a_time(&self, context: &TaskContext) -> Result<Arc<TaskContext>> {
+        let mut config = context.session_config().clone();
+        let options = &mut config.options_mut().execution;
+        options.minimum_parallel_output_files = ConfigNonZeroUsize::try_new(1)?;
+        // Each open file has such a buffer. An object store asks for parts of some size; a disk takes any.
+        if is_local(&self.sink) {
+            options.objectstore_writer_buffer_size = LOCAL_BUFFER.min(options.objectstore_writer_buffer_size);
+        }
+        Ok(Arc::new(TaskContext::new(
+            context.task_id(),
+            context.session_id(),
+            config,
+            context.scalar_functions().clone(),
+            context.higher_order_functions().clone(),
+            context.aggregate_functions().clone(),
+            context.window_functions().clone(),
+            context.runtime_env(),
+        )))
     }
 
     fn keys_of(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
@@ -290,57 +314,77 @@ impl PartitionedSink {
             None => input.execute(0, Arc::clone(context)),
         }
     }
+
+    /// Writes rows in any order. Returns how many there were.
+    fn write_partitions<'a>(
+        &'a self,
+        mut data: SendableRecordBatchStream,
+        context: &'a Arc<TaskContext>,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let context = &self.one_file_at_a_time(context)?;
+            let mut sizes = Sizes::default();
+            if self.keys.is_empty() {
+                return self.write_sorted(data, HashSet::new(), sizes, context).await;
+            }
+            let converter = RowConverter::new(vec![SortField::new(DataType::Utf8); self.keys.len()])?;
+            let mut open: HashMap<Box<[u8]>, OpenPartition> = HashMap::new();
+            let mut written = 0;
+            while let Some(batch) = data.next().await.transpose()? {
+                let groups = groups(&converter.convert_columns(&self.keys_of(&batch))?);
+                let more = groups.iter().filter(|(key, _)| !open.contains_key(key)).count();
+                self.require_few(open.len() + more)?;
+                if open.len() + more > MOST_OPEN {
+                    let mut seen = HashSet::new();
+                    for (_, partition) in open {
+                        seen.insert(partition.folder.clone());
+                        written += self.close(partition, &mut sizes, context).await?;
+                    }
+                    let rest = futures::stream::once(async move { Ok(batch) }).chain(data);
+                    let rest = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rest));
+                    let sorted = self.sorted(rest, context)?;
+                    return Ok(written + self.write_sorted(sorted, seen, sizes, context).await?);
+                }
+                let is_one = groups.len() == 1;
+                let in_file = self.in_file(&batch)?;
+                for (key, rows) in groups {
+                    let partition = match open.entry(key) {
+                        Entry::Occupied(partition) => partition.into_mut(),
+                        Entry::Vacant(place) => {
+                            let first = rows.first().copied().unwrap_or_default() as usize;
+                            place.insert(self.open_partition(self.folder_of(&batch, first)?))
+                        }
+                    };
+                    let part =
+                        if is_one { in_file.clone() } else { take_record_batch(&in_file, &UInt32Array::from(rows))? };
+                    written += self.send(partition, part, &mut sizes, context).await?;
+                }
+            }
+            for (_, partition) in open {
+                written += self.close(partition, &mut sizes, context).await?;
+            }
+            Ok(written)
+        })
+    }
 }
 
-#[async_trait]
 impl DataSink for PartitionedSink {
     fn schema(&self) -> &SchemaRef {
         &self.sink.output_schema
     }
 
-    async fn write_all(&self, mut data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
-        let context = &one_file_at_a_time(context)?;
-        let mut sizes = Sizes::default();
-        if self.keys.is_empty() {
-            return self.write_sorted(data, HashSet::new(), sizes, context).await;
-        }
-        let converter = RowConverter::new(vec![SortField::new(DataType::Utf8); self.keys.len()])?;
-        let mut open: HashMap<Box<[u8]>, OpenPartition> = HashMap::new();
-        let mut written = 0;
-        while let Some(batch) = data.next().await.transpose()? {
-            let groups = groups(&converter.convert_columns(&self.keys_of(&batch))?);
-            let more = groups.iter().filter(|(key, _)| !open.contains_key(key)).count();
-            self.require_few(open.len() + more)?;
-            if open.len() + more > MOST_OPEN {
-                let mut seen = HashSet::new();
-                for (_, partition) in open {
-                    seen.insert(partition.folder.clone());
-                    written += self.close(partition, &mut sizes, context).await?;
-                }
-                let rest = futures::stream::once(async move { Ok(batch) }).chain(data);
-                let rest = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rest));
-                let sorted = self.sorted(rest, context)?;
-                return Ok(written + self.write_sorted(sorted, seen, sizes, context).await?);
-            }
-            let is_one = groups.len() == 1;
-            let in_file = self.in_file(&batch)?;
-            for (key, rows) in groups {
-                let partition = match open.entry(key) {
-                    Entry::Occupied(partition) => partition.into_mut(),
-                    Entry::Vacant(place) => {
-                        let first = rows.first().copied().unwrap_or_default() as usize;
-                        place.insert(self.open_partition(self.folder_of(&batch, first)?))
-                    }
-                };
-                let part =
-                    if is_one { in_file.clone() } else { take_record_batch(&in_file, &UInt32Array::from(rows))? };
-                written += self.send(partition, part, &mut sizes, context).await?;
-            }
-        }
-        for (_, partition) in open {
-            written += self.close(partition, &mut sizes, context).await?;
-        }
-        Ok(written)
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn write_all<'s, 'c, 'r>(
+        &'s self,
+        data: SendableRecordBatchStream,
+        context: &'c Arc<TaskContext>,
+    ) -> BoxFuture<'r, Result<u64>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.write_partitions(data, context)
     }
 }
 
@@ -371,20 +415,8 @@ fn groups(keys: &datafusion::arrow::row::Rows) -> Vec<(Box<[u8]>, Vec<u32>)> {
     groups
 }
 
-/// DataFusion would divide the rows of each partition among several files.
-fn one_file_at_a_time(context: &TaskContext) -> Result<Arc<TaskContext>> {
-    let mut config = context.session_config().clone();
-    config.options_mut().execution.minimum_parallel_output_files = ConfigNonZeroUsize::try_new(1)?;
-    Ok(Arc::new(TaskContext::new(
-        context.task_id(),
-        context.session_id(),
-        config,
-        context.scalar_functions().clone(),
-        context.higher_order_functions().clone(),
-        context.aggregate_functions().clone(),
-        context.window_functions().clone(),
-        context.runtime_env(),
-    )))
+fn is_local(sink: &FileSinkConfig) -> bool {
+    sink.object_store_url.as_str().starts_with("file:")
 }
 
 /// A partition that takes rows.
@@ -436,7 +468,7 @@ impl Sizes {
 
     /// Looks at the newest file of a folder on this machine; elsewhere, nothing is learnt.
     fn learn(&mut self, sink: &FileSinkConfig, folder: &object_store::path::Path, bytes: u64) {
-        if !sink.object_store_url.as_str().starts_with("file:") {
+        if !is_local(sink) {
             return;
         }
         let files = std::fs::read_dir(local_path(folder)).into_iter().flatten().flatten();

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -21,6 +20,7 @@ use datafusion::physical_expr_adapter::DefaultPhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion_datasource::compute_all_files_statistics;
+use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{ObjectMeta, ObjectStore};
 
@@ -512,7 +512,79 @@ impl FileFacts<'_> {
     }
 }
 
-#[async_trait]
+impl FileTable {
+    /// The scan of those files that may have rows that pass `filters`.
+    fn scan_files<'a>(
+        &'a self,
+        state: &'a dyn Session,
+        projection: Option<&'a Vec<usize>>,
+        filters: &'a [Expr],
+        limit: Option<usize>,
+    ) -> BoxFuture<'a, DataFusionResult<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            let (partition_filters, other_filters): (Vec<&Expr>, Vec<&Expr>) =
+                filters.iter().partition(|filter| pruning::decides_on_partitions(filter, self.partitions.columns()));
+            let files = self.files_for(&partition_filters)?;
+            // A limit counts rows after the filters.
+            let file_limit = if other_filters.is_empty() { limit } else { None };
+            let (files, left_out) = self.with_statistics(state, files, file_limit).await?;
+            if files.is_empty() {
+                let empty: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?));
+                return Ok(empty);
+            }
+            let metas: Vec<ObjectMeta> = files.iter().map(|file| file.object_meta.clone()).collect();
+            let groups = FileGroup::new(files).split_files(state.config().target_partitions().max(1));
+            let collect = state.config().collect_statistics();
+            let (groups, mut statistics) =
+                compute_all_files_statistics(groups, Arc::clone(&self.schema), collect, left_out)?;
+            if let Some(estimates) = &self.estimates {
+                estimates.complete(&mut statistics, metas.iter().map(|meta| meta.size).sum());
+            }
+            let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
+                .with_table_partition_cols(self.partitions.columns().to_vec())
+                .build();
+            let source = self.format.file_source(&self.reading(state), table_schema, &metas)?;
+            let names = FileNames { location: Arc::clone(&self.location), format: self.format.kind() };
+            let config =
+                FileScanConfigBuilder::new(self.location.store().clone(), Arc::new(NamedSource::new(source, names)))
+                    .with_file_groups(groups)
+                    .with_file_compression_type(self.format.compression())
+                    .with_statistics(statistics)
+                    .with_projection_indices(projection.cloned())?
+                    .with_limit(limit)
+                    .with_expr_adapter(Some(Arc::new(StructNullsAdapterFactory(match self.columns_are_declared {
+                        // Declared names are those of the catalog, which files may write in other letters.
+                        true => Arc::new(DeclaredNames { former: Arc::clone(&self.former_names) }),
+                        false => Arc::new(DefaultPhysicalExprAdapterFactory),
+                    }))))
+                    .build();
+            Ok(DataSourceExec::from_data_source(config))
+        })
+    }
+
+    /// The plan that writes the rows of `input` into new files.
+    fn append<'a>(
+        &'a self,
+        state: &'a dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        insert_op: InsertOp,
+    ) -> BoxFuture<'a, DataFusionResult<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            self.schema.logically_equivalent_names_and_types(&input.schema())?;
+            let plan = write::append(
+                &self.format,
+                &self.location,
+                &self.schema,
+                self.partitions.columns(),
+                state,
+                input,
+                insert_op,
+            );
+            Ok(plan.await?)
+        })
+    }
+}
+
 impl TableProvider for FileTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -538,67 +610,35 @@ impl TableProvider for FileTable {
         Ok(filters.iter().map(support).collect())
     }
 
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn scan<'s, 'c, 'p, 'f, 'r>(
+        &'s self,
+        state: &'c dyn Session,
+        projection: Option<&'p Vec<usize>>,
+        filters: &'f [Expr],
         limit: Option<usize>,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let (partition_filters, other_filters): (Vec<&Expr>, Vec<&Expr>) =
-            filters.iter().partition(|filter| pruning::decides_on_partitions(filter, self.partitions.columns()));
-        let files = self.files_for(&partition_filters)?;
-        // A limit counts rows after the filters.
-        let file_limit = if other_filters.is_empty() { limit } else { None };
-        let (files, left_out) = self.with_statistics(state, files, file_limit).await?;
-        if files.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
-        }
-        let metas: Vec<ObjectMeta> = files.iter().map(|file| file.object_meta.clone()).collect();
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions().max(1));
-        let collect = state.config().collect_statistics();
-        let (groups, mut statistics) =
-            compute_all_files_statistics(groups, Arc::clone(&self.schema), collect, left_out)?;
-        if let Some(estimates) = &self.estimates {
-            estimates.complete(&mut statistics, metas.iter().map(|meta| meta.size).sum());
-        }
-        let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
-            .with_table_partition_cols(self.partitions.columns().to_vec())
-            .build();
-        let source = self.format.file_source(&self.reading(state), table_schema, &metas)?;
-        let names = FileNames { location: Arc::clone(&self.location), format: self.format.kind() };
-        let config =
-            FileScanConfigBuilder::new(self.location.store().clone(), Arc::new(NamedSource::new(source, names)))
-                .with_file_groups(groups)
-                .with_file_compression_type(self.format.compression())
-                .with_statistics(statistics)
-                .with_projection_indices(projection.cloned())?
-                .with_limit(limit)
-                .with_expr_adapter(Some(Arc::new(StructNullsAdapterFactory(match self.columns_are_declared {
-                    // Declared names are those of the catalog, which files may write in other letters.
-                    true => Arc::new(DeclaredNames { former: Arc::clone(&self.former_names) }),
-                    false => Arc::new(DefaultPhysicalExprAdapterFactory),
-                }))))
-                .build();
-        Ok(DataSourceExec::from_data_source(config))
+    ) -> BoxFuture<'r, DataFusionResult<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        'p: 'r,
+        'f: 'r,
+        Self: 'r,
+    {
+        self.scan_files(state, projection, filters, limit)
     }
 
-    async fn insert_into(
-        &self,
-        state: &dyn Session,
+    fn insert_into<'s, 'c, 'r>(
+        &'s self,
+        state: &'c dyn Session,
         input: Arc<dyn ExecutionPlan>,
         insert_op: InsertOp,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        self.schema.logically_equivalent_names_and_types(&input.schema())?;
-        let plan = write::append(
-            &self.format,
-            &self.location,
-            &self.schema,
-            self.partitions.columns(),
-            state,
-            input,
-            insert_op,
-        );
-        Ok(plan.await?)
+    ) -> BoxFuture<'r, DataFusionResult<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.append(state, input, insert_op)
     }
 }

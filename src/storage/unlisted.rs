@@ -16,6 +16,7 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
 use object_store::ObjectMeta;
 
 use super::cache::StorageCaches;
@@ -106,6 +107,26 @@ impl UnlistedTable {
         files.sort_unstable_by(|a, b| a.location.cmp(&b.location));
         Ok(files)
     }
+
+    /// The scan of those partitions that `filters` leave.
+    fn scan_files<'a>(
+        &'a self,
+        state: &'a dyn Session,
+        projection: Option<&'a Vec<usize>>,
+        filters: &'a [Expr],
+        limit: Option<usize>,
+    ) -> BoxFuture<'a, DataFusionResult<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            let columns: &[FieldRef] = self.partitions.columns();
+            let decide: Vec<&Expr> =
+                filters.iter().filter(|filter| pruning::decides_on_partitions(filter, columns)).collect();
+            let keep = pruning::remaining(&self.partitions, &decide)?;
+            let wanted = keep.iter().enumerate().filter(|(_, keep)| **keep).map(|(number, _)| number).collect();
+            let files = self.files(wanted).await?;
+            let table = FileTable::of_files(state, &self.caches, self.spec.clone(), files).await?;
+            table.scan(state, projection, filters, limit).await
+        })
+    }
 }
 
 /// Whether how a file is read depends on what another file of the table says.
@@ -127,21 +148,22 @@ impl TableProvider for UnlistedTable {
         self.empty.supports_filters_pushdown(filters)
     }
 
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn scan<'s, 'c, 'p, 'f, 'r>(
+        &'s self,
+        state: &'c dyn Session,
+        projection: Option<&'p Vec<usize>>,
+        filters: &'f [Expr],
         limit: Option<usize>,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let columns: &[FieldRef] = self.partitions.columns();
-        let decide: Vec<&Expr> =
-            filters.iter().filter(|filter| pruning::decides_on_partitions(filter, columns)).collect();
-        let keep = pruning::remaining(&self.partitions, &decide)?;
-        let wanted = keep.iter().enumerate().filter(|(_, keep)| **keep).map(|(number, _)| number).collect();
-        let files = self.files(wanted).await?;
-        let table = FileTable::of_files(state, &self.caches, self.spec.clone(), files).await?;
-        table.scan(state, projection, filters, limit).await
+    ) -> BoxFuture<'r, DataFusionResult<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        'p: 'r,
+        'f: 'r,
+        Self: 'r,
+    {
+        self.scan_files(state, projection, filters, limit)
     }
 
     async fn insert_into(

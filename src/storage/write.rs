@@ -27,6 +27,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexRequirement, PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use futures::future::BoxFuture;
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::errors::format_name;
@@ -302,6 +303,29 @@ struct OutputFormat {
     options: BTreeMap<String, String>,
 }
 
+impl OutputFormat {
+    /// The plan that writes the rows of `input`, with the options of the format.
+    fn writer<'a>(
+        &'a self,
+        input: Arc<dyn ExecutionPlan>,
+        state: &'a dyn Session,
+        mut sink: FileSinkConfig,
+        order: Option<LexRequirement>,
+    ) -> BoxFuture<'a, DataFusionResult<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            let target = sink.table_paths.first();
+            let is_single = target.is_some_and(|target| sink.file_output_mode.single_file_output(target));
+            let name = match (is_single, target) {
+                (true, Some(target)) => target.prefix().filename().unwrap_or_default().to_string(),
+                _ => String::new(),
+            };
+            let format = format::for_output(self.kind, &self.options, state, &name)?;
+            sink.file_extension = format.extension();
+            Ok(write(&format, state, input, sink, order).await?)
+        })
+    }
+}
+
 #[async_trait]
 impl PlannedFormat for OutputFormat {
     fn get_ext(&self) -> String {
@@ -343,22 +367,20 @@ impl PlannedFormat for OutputFormat {
         exec_err!("this format is for writing only")
     }
 
-    async fn create_writer_physical_plan(
-        &self,
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn create_writer_physical_plan<'s, 'c, 'r>(
+        &'s self,
         input: Arc<dyn ExecutionPlan>,
-        state: &dyn Session,
-        mut sink: FileSinkConfig,
+        state: &'c dyn Session,
+        sink: FileSinkConfig,
         order: Option<LexRequirement>,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let target = sink.table_paths.first();
-        let is_single = target.is_some_and(|target| sink.file_output_mode.single_file_output(target));
-        let name = match (is_single, target) {
-            (true, Some(target)) => target.prefix().filename().unwrap_or_default().to_string(),
-            _ => String::new(),
-        };
-        let format = format::for_output(self.kind, &self.options, state, &name)?;
-        sink.file_extension = format.extension();
-        Ok(write(&format, state, input, sink, order).await?)
+    ) -> BoxFuture<'r, DataFusionResult<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.writer(input, state, sink, order)
     }
 
     fn file_source(&self, schema: TableSchema) -> Arc<dyn FileSource> {

@@ -8,7 +8,6 @@ mod spool;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::exec_err;
 use datafusion::config::ConfigOptions;
@@ -18,6 +17,7 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use futures::future::{BoxFuture, ready};
 use tokio::sync::OnceCell;
 
 pub use exec::SharedExec;
@@ -36,28 +36,55 @@ impl SharedPlanner {
     }
 }
 
-#[async_trait]
 impl ExtensionPlanner for SharedPlanner {
-    async fn plan_extension(
-        &self,
-        planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _logical_inputs: &[&LogicalPlan],
-        _physical_inputs: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        _context: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(reference) = node.as_any().downcast_ref::<SharedSubplan>() else { return Ok(None) };
-        let Some((plan, source)) = self.subplans.get(reference.number) else {
-            return exec_err!("shared subplan #{} is not known", reference.number);
-        };
-        let source = source
-            .get_or_try_init(|| async {
-                let plan = planner.create_physical_plan(plan, session).await?;
-                SharedSource::new(reference.number, plan).map(Arc::new)
-            })
-            .await?;
-        Ok(Some(Arc::new(SharedExec::new(source))))
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn plan_extension<'s, 'p, 'n, 'l, 'm, 'i, 'c, 'x, 'r>(
+        &'s self,
+        planner: &'p dyn PhysicalPlanner,
+        node: &'n dyn UserDefinedLogicalNode,
+        _logical_inputs: &'l [&'m LogicalPlan],
+        _physical_inputs: &'i [Arc<dyn ExecutionPlan>],
+        session: &'c dyn Session,
+        _context: &'x PhysicalPlanningContext,
+    ) -> BoxFuture<'r, Result<Option<Arc<dyn ExecutionPlan>>>>
+    where
+        's: 'r,
+        'p: 'r,
+        'n: 'r,
+        'l: 'r,
+        'm: 'r,
+        'i: 'r,
+        'c: 'r,
+        'x: 'r,
+        Self: 'r,
+    {
+        match node.as_any().downcast_ref::<SharedSubplan>() {
+            Some(reference) => self.plan_reader(reference.number, planner, session),
+            None => Box::pin(ready(Ok(None))),
+        }
+    }
+}
+
+impl SharedPlanner {
+    fn plan_reader<'a>(
+        &'a self,
+        number: usize,
+        planner: &'a dyn PhysicalPlanner,
+        session: &'a dyn Session,
+    ) -> BoxFuture<'a, Result<Option<Arc<dyn ExecutionPlan>>>> {
+        Box::pin(async move {
+            let Some((plan, source)) = self.subplans.get(number) else {
+                return exec_err!("shared subplan #{number} is not known");
+            };
+            let source = source
+                .get_or_try_init(|| async {
+                    let plan = planner.create_physical_plan(plan, session).await?;
+                    SharedSource::new(number, plan).map(Arc::new)
+                })
+                .await?;
+            let reader: Arc<dyn ExecutionPlan> = Arc::new(SharedExec::new(source));
+            Ok(Some(reader))
+        })
     }
 }
 

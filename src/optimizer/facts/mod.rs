@@ -25,7 +25,7 @@ use datafusion::logical_expr::Expr;
 
 pub use cache::FactsCache;
 pub use derive::{never_null, rejects_nulls};
-pub use foreign_key::{ForeignKeyMatch, foreign_key_match};
+pub use foreign_key::{CommonForeignKey, ForeignKeyMatch, foreign_key_match};
 pub use sets::{ColumnSet, Equivalences};
 pub use table::*;
 
@@ -43,6 +43,8 @@ pub struct Facts {
     pub keys: Vec<Key>,
     /// `from` determines `to`, in the output of a join for example, where the key of one side is no key of the whole.
     pub dependencies: Vec<Dependency>,
+    /// Foreign keys of rows that come from no single instance. Those of the instances' tables hold beside them.
+    pub common_foreign_keys: Vec<CommonForeignKey>,
     /// Columns that are equal in every row (both NULL counts as equal; whether they can be is `columns[i].not_null`).
     pub equal: Equivalences,
     pub rows: RowBounds,

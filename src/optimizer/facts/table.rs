@@ -15,6 +15,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::dml::{InsertOp, MergeIntoClause};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
 
 use crate::catalog::model::TableName;
 use crate::storage::filtered_first;
@@ -234,20 +235,44 @@ impl TableProvider for KnownTable {
         self.inner.get_column_default(column)
     }
 
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+    // Not `async`: see "Build time" in CONTRIBUTING.md.
+    fn scan<'s, 'c, 'p, 'f, 'r>(
+        &'s self,
+        state: &'c dyn Session,
+        projection: Option<&'p Vec<usize>>,
+        filters: &'f [Expr],
         limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let scan = self.inner.scan(state, projection, filters, limit).await?;
-        Ok(if self.filters_first { filtered_first(scan) } else { scan })
+    ) -> BoxFuture<'r, Result<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        'p: 'r,
+        'f: 'r,
+        Self: 'r,
+    {
+        let scan = self.inner.scan(state, projection, filters, limit);
+        if !self.filters_first {
+            return scan;
+        }
+        Box::pin(async move { scan.await.map(filtered_first) })
     }
 
-    async fn scan_with_args<'a>(&self, state: &dyn Session, args: ScanArgs<'a>) -> Result<ScanResult> {
-        let scan = self.inner.scan_with_args(state, args).await?;
-        Ok(if self.filters_first { ScanResult::new(filtered_first(Arc::clone(scan.plan()))) } else { scan })
+    fn scan_with_args<'a, 's, 'c, 'r>(
+        &'s self,
+        state: &'c dyn Session,
+        args: ScanArgs<'a>,
+    ) -> BoxFuture<'r, Result<ScanResult>>
+    where
+        'a: 'r,
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        let scan = self.inner.scan_with_args(state, args);
+        if !self.filters_first {
+            return scan;
+        }
+        Box::pin(async move { Ok(ScanResult::new(filtered_first(Arc::clone(scan.await?.plan())))) })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
@@ -289,31 +314,50 @@ impl TableProvider for KnownTable {
         self.inner.insert_into(state, input, insert_op).await
     }
 
-    async fn delete_from(&self, state: &dyn Session, filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.inner.delete_from(state, filters).await
+    fn delete_from<'s, 'c, 'r>(
+        &'s self,
+        state: &'c dyn Session,
+        filters: Vec<Expr>,
+    ) -> BoxFuture<'r, Result<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.inner.delete_from(state, filters)
     }
 
-    async fn update(
-        &self,
-        state: &dyn Session,
+    fn update<'s, 'c, 'r>(
+        &'s self,
+        state: &'c dyn Session,
         assignments: Vec<(String, Expr)>,
         filters: Vec<Expr>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.inner.update(state, assignments, filters).await
+    ) -> BoxFuture<'r, Result<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.inner.update(state, assignments, filters)
     }
 
     async fn truncate(&self, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         self.inner.truncate(state).await
     }
 
-    async fn merge_into(
-        &self,
-        state: &dyn Session,
+    fn merge_into<'s, 'c, 'r>(
+        &'s self,
+        state: &'c dyn Session,
         source: Arc<dyn ExecutionPlan>,
         merge_schema: DFSchemaRef,
         on: Expr,
         clauses: Vec<MergeIntoClause>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.inner.merge_into(state, source, merge_schema, on, clauses).await
+    ) -> BoxFuture<'r, Result<Arc<dyn ExecutionPlan>>>
+    where
+        's: 'r,
+        'c: 'r,
+        Self: 'r,
+    {
+        self.inner.merge_into(state, source, merge_schema, on, clauses)
     }
 }

@@ -3,6 +3,11 @@
 //! Row counts, minima and maxima come from the files' footers, distinct values from ANALYZE, from keys, and from the width of a
 //! range of whole numbers. Where a table's number of rows is not known, nothing is guessed: its joins stay as they were written.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::stats::Precision;
@@ -72,18 +77,60 @@ impl Estimate {
     }
 }
 
+/// The estimates of a plan's nodes, each made once: one that looks at all joins would make those of the lowest once a join.
+///
+/// It borrows the plan, so that a node's address stands for that node only.
+#[derive(Debug, Default)]
+pub struct Estimates<'a> {
+    known: RefCell<HashMap<*const LogicalPlan, Option<Rc<Estimate>>>>,
+    plan: PhantomData<&'a LogicalPlan>,
+}
+
+impl<'a> Estimates<'a> {
+    /// The estimate for a node; `None`: the size of a table below it is not known.
+    pub fn of(&self, plan: &'a LogicalPlan) -> Option<Rc<Estimate>> {
+        let address = std::ptr::from_ref(plan);
+        if let Some(known) = self.known.borrow().get(&address) {
+            return known.clone();
+        }
+        let estimate = made(plan, self).map(Rc::new);
+        self.known.borrow_mut().insert(address, estimate.clone());
+        estimate
+    }
+
+    /// How many rows a node gives.
+    pub fn rows(&self, plan: &'a LogicalPlan) -> Option<f64> {
+        self.of(plan).map(|estimate| estimate.rows)
+    }
+
+    /// How many groups an aggregation would make of a node's rows.
+    pub fn groups(&self, aggregate: &Aggregate, of: &'a LogicalPlan) -> Option<f64> {
+        self.of(of).map(|input| of_aggregate(aggregate, &input).rows)
+    }
+
+    /// The same as [`Estimates::of`], to be changed.
+    fn copy_of(&self, plan: &'a LogicalPlan) -> Option<Estimate> {
+        self.of(plan).map(Rc::unwrap_or_clone)
+    }
+}
+
 /// The estimate for a plan; `None`: the size of a table in it is not known.
 pub fn estimate(plan: &LogicalPlan) -> Option<Estimate> {
+    made(plan, &Estimates::default())
+}
+
+fn made<'a>(plan: &'a LogicalPlan, below: &Estimates<'a>) -> Option<Estimate> {
     let width = plan.schema().fields().len();
+    let estimate = |plan: &'a LogicalPlan| below.copy_of(plan);
     match plan {
         LogicalPlan::TableScan(scan) => of_scan(scan),
         LogicalPlan::Filter(filter) => {
             let schema = filter.input.schema();
-            let input = estimate(&filter.input)?;
-            let Some(predicate) = not_in_scan(filter) else { return Some(input) };
+            let Some(predicate) = not_in_scan(filter) else { return estimate(&filter.input) };
+            let input = below.of(&filter.input)?;
             Some(filtered(&input, &predicate, &|column| schema.maybe_index_of_column(column)))
         }
-        LogicalPlan::Projection(projection) => of_projection(projection),
+        LogicalPlan::Projection(projection) => Some(of_projection(projection, below.of(&projection.input)?.as_ref())),
         LogicalPlan::SubqueryAlias(alias) => estimate(&alias.input),
         LogicalPlan::Sort(sort) => {
             let input = estimate(&sort.input)?;
@@ -99,7 +146,7 @@ pub fn estimate(plan: &LogicalPlan) -> Option<Estimate> {
             let left = (input.rows - skip).max(0.0);
             Some(input.limited(fetch.map_or(left, |fetch| left.min(fetch as f64))))
         }
-        LogicalPlan::Aggregate(aggregate) => of_aggregate(aggregate),
+        LogicalPlan::Aggregate(aggregate) => Some(of_aggregate(aggregate, below.of(&aggregate.input)?.as_ref())),
         LogicalPlan::Distinct(Distinct::All(input)) => {
             let mut input = estimate(input)?;
             input.rows = groups(&input, (0..input.columns.len()).map(|column| input.columns.get(column)));
@@ -110,11 +157,14 @@ pub fn estimate(plan: &LogicalPlan) -> Option<Estimate> {
             input.columns.resize(width, ColumnEstimate::default());
             Some(input)
         }
-        LogicalPlan::Join(join) => of_join(join),
+        LogicalPlan::Join(join) => {
+            let (left, right) = (below.of(&join.left)?, below.of(&join.right)?);
+            Some(of_join(join, &left, &right))
+        }
         LogicalPlan::Union(union) => {
             let mut rows = 0.0;
             for input in &union.inputs {
-                rows += estimate(input)?.rows;
+                rows += below.of(input)?.rows;
             }
             Some(Estimate::unknown_columns(rows, width))
         }
@@ -197,11 +247,10 @@ fn is_whole(data_type: &DataType) -> bool {
     data_type.is_integer() || matches!(data_type, DataType::Date32)
 }
 
-fn of_projection(projection: &Projection) -> Option<Estimate> {
-    let input = estimate(&projection.input)?;
+fn of_projection(projection: &Projection, input: &Estimate) -> Estimate {
     let schema = projection.input.schema();
-    let columns = projection.expr.iter().map(|expr| of_expr(expr, &input, schema)).collect();
-    Some(Estimate { columns, ..input })
+    let columns = projection.expr.iter().map(|expr| of_expr(expr, input, schema)).collect();
+    Estimate { rows: input.rows, base_rows: input.base_rows, columns }
 }
 
 fn of_expr(expr: &Expr, input: &Estimate, schema: &DFSchema) -> ColumnEstimate {
@@ -216,16 +265,15 @@ fn of_expr(expr: &Expr, input: &Estimate, schema: &DFSchema) -> ColumnEstimate {
     }
 }
 
-fn of_aggregate(aggregate: &Aggregate) -> Option<Estimate> {
-    let input = estimate(&aggregate.input)?;
+fn of_aggregate(aggregate: &Aggregate, input: &Estimate) -> Estimate {
     let width = aggregate.schema.fields().len();
     let schema = aggregate.input.schema();
     let (keys, sets): (Vec<&Expr>, f64) = match aggregate.group_expr.as_slice() {
         [Expr::GroupingSet(set)] => (set.distinct_expr(), 2.0),
         keys => (keys.iter().collect(), 1.0),
     };
-    let mut columns: Vec<ColumnEstimate> = keys.iter().map(|key| of_expr(key, &input, schema)).collect();
-    let rows = if keys.is_empty() { 1.0 } else { (sets * groups(&input, columns.iter().map(Some))).min(input.rows) };
+    let mut columns: Vec<ColumnEstimate> = keys.iter().map(|key| of_expr(key, input, schema)).collect();
+    let rows = if keys.is_empty() { 1.0 } else { (sets * groups(input, columns.iter().map(Some))).min(input.rows) };
     for column in &mut columns {
         column.distinct = Some(column.distinct_or_guess(input.base_rows).min(rows.max(1.0)));
         column.unique = false;
@@ -235,7 +283,7 @@ fn of_aggregate(aggregate: &Aggregate) -> Option<Estimate> {
         column.distinct = Some(rows.max(1.0));
     }
     columns.resize(width, ColumnEstimate::default());
-    Some(Estimate { rows, base_rows: rows, columns })
+    Estimate { rows, base_rows: rows, columns }
 }
 
 /// How many groups the columns make of the input's rows. Columns depend on each other: each further one splits less, and those of one
@@ -271,15 +319,14 @@ fn together(mut distinct: Vec<f64>) -> f64 {
     product
 }
 
-fn of_join(join: &Join) -> Option<Estimate> {
-    let (left, right) = (estimate(&join.left)?, estimate(&join.right)?);
-    let matches = match_selectivity(join, &left, &right);
+fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
+    let matches = match_selectivity(join, left, right);
     let inner = left.rows * right.rows * matches;
     let both = || left.columns.iter().chain(&right.columns).cloned().collect::<Vec<_>>();
     let kept = |rows: f64, of: &Estimate| Estimate { rows, ..of.clone() };
     // The part of one side's rows that has a partner on the other.
     let part = |other: &Estimate| semi_selectivity(join, other, matches);
-    let result = match join.join_type {
+    match join.join_type {
         JoinType::Inner => Estimate { rows: inner, base_rows: left.base_rows.max(right.base_rows), columns: both() },
         JoinType::Left => {
             Estimate { rows: inner.max(left.rows), base_rows: left.base_rows.max(right.base_rows), columns: both() }
@@ -292,10 +339,10 @@ fn of_join(join: &Join) -> Option<Estimate> {
             base_rows: left.base_rows.max(right.base_rows),
             columns: both(),
         },
-        JoinType::LeftSemi => kept(left.rows * part(&right), &left),
-        JoinType::LeftAnti => kept(left.rows * (1.0 - part(&right)).max(0.1), &left),
-        JoinType::RightSemi => kept(right.rows * part(&left), &right),
-        JoinType::RightAnti => kept(right.rows * (1.0 - part(&left)).max(0.1), &right),
+        JoinType::LeftSemi => kept(left.rows * part(right), left),
+        JoinType::LeftAnti => kept(left.rows * (1.0 - part(right)).max(0.1), left),
+        JoinType::RightSemi => kept(right.rows * part(left), right),
+        JoinType::RightAnti => kept(right.rows * (1.0 - part(left)).max(0.1), right),
         JoinType::LeftMark => {
             let mut marked = left.clone();
             marked.columns.push(ColumnEstimate { distinct: Some(2.0), ..ColumnEstimate::default() });
@@ -306,8 +353,7 @@ fn of_join(join: &Join) -> Option<Estimate> {
             marked.columns.push(ColumnEstimate { distinct: Some(2.0), ..ColumnEstimate::default() });
             marked
         }
-    };
-    Some(result)
+    }
 }
 
 /// How many rows a join with `right` makes of each row of the left side, on average.

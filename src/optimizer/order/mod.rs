@@ -32,6 +32,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Projection};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+pub use cardinality::Estimates;
 use cost::Costs;
 use enumerate::cheapest;
 use graph::{Graph, is_inside, narrowed};

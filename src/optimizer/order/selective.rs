@@ -13,17 +13,18 @@
 //! ```
 
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Column, JoinType};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, Projection, TableScan};
 
-use super::cardinality::{estimate, part_with_partner};
+use super::cardinality::{Estimate, Estimates, part_with_partner};
 use crate::optimizer::facts::KnownTable;
+use crate::optimizer::inputs::with_new_inputs;
 use crate::optimizer::joins::with_inputs;
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
@@ -48,20 +49,24 @@ struct Condition {
 
 /// The plan with those scans marked for which it pays. It must not be changed after that: the sides of the joins count.
 pub fn with_selective_scans(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-    marked(plan, &[])
+    marked(plan, &[], &Estimates::default())
 }
 
 /// `None`: nothing is to be marked in it.
-fn marked(plan: &LogicalPlan, conditions: &[Condition]) -> Result<Option<LogicalPlan>> {
+fn marked<'a>(
+    plan: &'a LogicalPlan,
+    conditions: &[Condition],
+    estimates: &Estimates<'a>,
+) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::TableScan(scan) => {
             return Ok(is_worth_it(scan, conditions).then(|| filtering_first(scan)).flatten());
         }
-        LogicalPlan::Join(join) => return of_join(join, conditions),
+        LogicalPlan::Join(join) => return of_join(join, conditions, estimates),
         _ => {}
     }
     let below = match plan {
-        LogicalPlan::Filter(filter) => of_filter(filter, conditions),
+        LogicalPlan::Filter(filter) => of_filter(filter, estimates.of(plan), conditions),
         LogicalPlan::Projection(projection) => mapped(conditions, |column| through_projection(projection, column)),
         LogicalPlan::SubqueryAlias(alias) => mapped(conditions, |column| {
             let position = alias.schema.maybe_index_of_column(column)?;
@@ -70,18 +75,11 @@ fn marked(plan: &LogicalPlan, conditions: &[Condition]) -> Result<Option<Logical
         // What they hand down is not looked into.
         _ => Vec::new(),
     };
-    let mut changed = false;
-    let plan = plan.clone().map_children(|child| match marked(&child, &below)? {
-        Some(child) => {
-            changed = true;
-            Ok(Transformed::yes(child))
-        }
-        None => Ok(Transformed::no(child)),
-    })?;
-    Ok(changed.then_some(plan.data))
+    let inputs = plan.inputs().into_iter().map(|input| marked(input, &below, estimates)).collect::<Result<Vec<_>>>()?;
+    with_new_inputs(plan, inputs)
 }
 
-fn of_join(join: &Join, conditions: &[Condition]) -> Result<Option<LogicalPlan>> {
+fn of_join<'a>(join: &'a Join, conditions: &[Condition], estimates: &Estimates<'a>) -> Result<Option<LogicalPlan>> {
     let of_side =
         |side: &LogicalPlan| mapped(conditions, |column| side.schema().has_column(column).then(|| column.clone()));
     let (left_passes, right_passes) = match join.join_type {
@@ -102,7 +100,7 @@ fn of_join(join: &Join, conditions: &[Condition]) -> Result<Option<LogicalPlan>>
             | JoinType::LeftAnti
             | JoinType::LeftMark
     );
-    if probes && let (Some(left), Some(right)) = (estimate(&join.left), estimate(&join.right)) {
+    if probes && let (Some(left), Some(right)) = (estimates.of(&join.left), estimates.of(&join.right)) {
         let keys = join.on.iter().filter_map(|(_, right)| right.try_as_col().cloned());
         of_right.push(Condition {
             columns: keys.collect(),
@@ -110,7 +108,7 @@ fn of_join(join: &Join, conditions: &[Condition]) -> Result<Option<LogicalPlan>>
             is_on_table: false,
         });
     }
-    let (left, right) = (marked(&join.left, &of_left)?, marked(&join.right, &of_right)?);
+    let (left, right) = (marked(&join.left, &of_left, estimates)?, marked(&join.right, &of_right, estimates)?);
     if left.is_none() && right.is_none() {
         return Ok(None);
     }
@@ -119,11 +117,11 @@ fn of_join(join: &Join, conditions: &[Condition]) -> Result<Option<LogicalPlan>>
     with_inputs(join, left, right).map(|join| Some(LogicalPlan::Join(join)))
 }
 
-/// The conditions with a filter's own.
-fn of_filter(filter: &Filter, conditions: &[Condition]) -> Vec<Condition> {
+/// The conditions with a filter's own, which leaves as many rows as `kept` says.
+fn of_filter(filter: &Filter, kept: Option<Rc<Estimate>>, conditions: &[Condition]) -> Vec<Condition> {
     let mut below = conditions.to_vec();
     if let LogicalPlan::TableScan(_) = filter.input.as_ref()
-        && let Some(kept) = estimate(&LogicalPlan::Filter(filter.clone()))
+        && let Some(kept) = kept
     {
         let columns = filter.predicate.column_refs().into_iter().cloned().collect();
         below.push(Condition { columns, part: kept.rows / kept.base_rows.max(1.0), is_on_table: true });

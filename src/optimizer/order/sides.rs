@@ -12,7 +12,8 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecu
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Projection};
 
-use super::cardinality::estimate;
+use super::cardinality::Estimates;
+use crate::optimizer::inputs::with_new_inputs;
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
 pub const NAME: &str = "join_sides";
@@ -20,34 +21,63 @@ pub const NAME: &str = "join_sides";
 /// The plan with the smaller side of each join on the left. `None`: there is no join, or the size of some side is not known; then
 /// DataFusion may know better.
 pub fn oriented(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-    let mut joins = 0;
-    let mut known = true;
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Join(join) = node {
-            joins += 1;
-            known = estimate(&join.left).is_some() && estimate(&join.right).is_some();
-        }
-        Ok(if known { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })?;
-    if joins == 0 || !known {
-        return Ok(None);
-    }
-    let oriented = plan.clone().transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Join(join) if is_wrong_way_round(&join) => swapped(join).map(Transformed::yes),
-        other => Ok(Transformed::no(other)),
-    });
-    oriented.data().map(Some)
+    let mut joins = Joins::default();
+    let oriented = turned(plan, &Estimates::default(), &mut joins)?;
+    Ok((joins.any && !joins.unknown).then(|| oriented.unwrap_or_else(|| plan.clone())))
 }
 
-fn is_wrong_way_round(join: &Join) -> bool {
-    let can_swap = match join.join_type {
+/// What was met on the way.
+#[derive(Debug, Default)]
+struct Joins {
+    any: bool,
+    /// The size of a side is not known.
+    unknown: bool,
+}
+
+/// `None`: every join below is right as it is, or it does not matter any more.
+fn turned<'a>(plan: &'a LogicalPlan, estimates: &Estimates<'a>, joins: &mut Joins) -> Result<Option<LogicalPlan>> {
+    let mut turns = false;
+    if let LogicalPlan::Join(join) = plan {
+        joins.any = true;
+        match (estimates.of(&join.left), estimates.of(&join.right)) {
+            (Some(left), Some(right)) => turns = can_swap(join) && left.rows > right.rows,
+            _ => joins.unknown = true,
+        }
+    }
+    if joins.unknown {
+        return Ok(None);
+    }
+    let inputs = plan.inputs().into_iter().map(|input| turned(input, estimates, joins)).collect::<Result<Vec<_>>>()?;
+    let mut new = with_new_inputs(plan, inputs)?;
+    let mut has_subquery = false;
+    plan.apply_subqueries(|_| {
+        has_subquery = true;
+        Ok(TreeNodeRecursion::Stop)
+    })?;
+    if has_subquery {
+        let plan = new.take().unwrap_or_else(|| plan.clone());
+        let subqueries = plan.map_subqueries(|subquery| {
+            let turned = turned(&subquery, &Estimates::default(), joins)?;
+            Ok(turned.map_or_else(|| Transformed::no(subquery), Transformed::yes))
+        });
+        new = Some(subqueries.data()?);
+    }
+    if !turns {
+        return Ok(new);
+    }
+    match new.unwrap_or_else(|| plan.clone()) {
+        LogicalPlan::Join(join) => swapped(join).map(Some),
+        other => Ok(Some(other)),
+    }
+}
+
+fn can_swap(join: &Join) -> bool {
+    match join.join_type {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::LeftSemi => true,
         // NOT IN watches for NULLs on the side that it is written on.
         JoinType::LeftAnti => !join.null_aware,
         _ => false,
-    };
-    let rows = |side: &LogicalPlan| estimate(side).map(|estimate| estimate.rows);
-    can_swap && matches!((rows(&join.left), rows(&join.right)), (Some(left), Some(right)) if left > right)
+    }
 }
 
 /// The same join with its sides exchanged, and the same columns in the same order.

@@ -68,6 +68,18 @@ impl Inlined {
         }
     }
 
+    /// The table of which [`Inlined::of`] gives rows, if it does. Costs nothing: most joins are of different tables.
+    pub fn table_of(plan: &LogicalPlan) -> Option<&TableFacts> {
+        match plan {
+            LogicalPlan::TableScan(scan) => KnownTable::of(&scan.source).map(|table| table.facts().as_ref()),
+            LogicalPlan::SubqueryAlias(alias) => Self::table_of(&alias.input),
+            LogicalPlan::Sort(sort) => Self::table_of(&sort.input),
+            LogicalPlan::Filter(filter) => Self::table_of(&filter.input),
+            LogicalPlan::Projection(projection) => Self::table_of(&projection.input),
+            _ => None,
+        }
+    }
+
     /// The columns of the plan by name, as expressions over the row.
     pub fn names(&self, plan: &LogicalPlan) -> HashMap<Column, Expr> {
         let columns = plan.schema().columns();
@@ -91,13 +103,18 @@ impl Inlined {
 
     /// Whether two plans read the same rows of the same files.
     pub fn is_same_table(&self, other: &TableFacts) -> bool {
-        self.facts.name == other.name && self.facts.snapshot == other.snapshot
+        is_same_table(&self.facts, other)
     }
 
     /// The constraints that make `columns` (positions in the table) tell its rows apart, as far as they are not NULL.
     pub fn key_within(&self, columns: &ColumnSet) -> Option<Because> {
         key_of_table(&self.facts, columns)
     }
+}
+
+/// Whether two scans read the same rows of the same files.
+pub fn is_same_table(one: &TableFacts, other: &TableFacts) -> bool {
+    one.name == other.name && one.snapshot == other.snapshot
 }
 
 /// A declared key of the table within `columns`.

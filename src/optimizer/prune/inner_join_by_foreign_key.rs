@@ -6,7 +6,7 @@
 //! Every row of `o` whose `cid` is not NULL finds a row of `c`, and only one. Safe if
 //! - the foreign key is over exactly the compared columns of one mention of the child, up to equality, and compares them pairwise
 //!   with the referenced columns of one mention of the parent: half of a composite key fans out, and two foreign keys to one parent do
-//!   not mix;
+//!   not mix. Of a UNION ALL each branch must have such a foreign key in these columns;
 //! - the parent is complete: no filter (but on its key: that one moves to the child), no LIMIT, no join that drops rows of it;
 //! - the compared columns are a key of the parent's side as it is here, unless duplicates do not matter;
 //! - nothing else of the parent is read. Its key may be: in every joined row it is the foreign key. Types must be the same, and not
@@ -108,6 +108,17 @@ mod tests {
                 "SELECT x.id FROM (SELECT id, referrer_id k FROM orders WHERE amount > 50) x JOIN customer c ON x.k = c.id",
                 "orders",
             ),
+            (
+                "SELECT x.id FROM (SELECT id, customer_id k FROM orders UNION ALL SELECT id, referrer_id FROM orders) x \
+              JOIN customer c ON x.k = c.id WHERE x.id > 1",
+                "orders and orders",
+            ),
+            (
+                "SELECT x.n FROM (SELECT u.b, u.a, count(*) n FROM (SELECT part_id a, part_kind b FROM line UNION ALL \
+              SELECT l.part_id, l.part_kind FROM line l JOIN loose ON l.price = loose.a) u GROUP BY u.b, u.a) x \
+              LEFT JOIN region r ON r.id = x.n JOIN part p ON p.kind = x.b AND p.id = x.a",
+                "line, line and loose",
+            ),
             // the child is null-extended
             (
                 "SELECT l.price FROM line l LEFT JOIN orders o ON l.order_id = o.id AND o.amount > 60 \
@@ -177,6 +188,11 @@ mod tests {
             "SELECT o.id FROM orders o JOIN customer c ON o.amount = c.id",
             "SELECT o.id FROM orders o JOIN customer c ON o.customer_id = c.id AND o.referrer_id = c.id",
             "SELECT o.id FROM orders o JOIN region r ON o.customer_id = r.id",
+            // one branch has none, or another one
+            "SELECT x.id FROM (SELECT id, customer_id k FROM orders UNION ALL SELECT a, b FROM loose) x JOIN customer c ON x.k = c.id",
+            "SELECT x.id FROM (SELECT id, customer_id k FROM orders UNION ALL SELECT id, region_id FROM customer) x JOIN customer c ON x.k = c.id",
+            "SELECT x.k FROM (SELECT customer_id k, amount n FROM orders UNION ALL SELECT amount, referrer_id FROM orders) x JOIN customer c ON x.k = c.id",
+            "SELECT x.k FROM (SELECT customer_id k FROM orders UNION ALL SELECT referrer_id + 0 FROM orders) x JOIN customer c ON x.k = c.id",
             // half a key
             "SELECT l.price FROM line l JOIN part p ON l.part_id = p.id",
             // the columns of two mentions

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
@@ -36,6 +36,9 @@ impl PruneRule for NullTest {
     }
 
     fn rewrite(&self, plan: &LogicalPlan, _needs: &Needs, context: &Context<'_>) -> Result<Option<LogicalPlan>> {
+        if !tests_for_null(plan) {
+            return Ok(None);
+        }
         let mut folded = Folded { plan, context, columns: vec![] };
         let rewritten = match plan {
             LogicalPlan::Filter(filter) => {
@@ -97,6 +100,17 @@ impl PruneRule for NullTest {
         }
         Ok(Some(rewritten))
     }
+}
+
+/// Whether there is anything to fold. Most nodes have nothing, and are not copied for it.
+fn tests_for_null(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    // The closure never fails.
+    let _ = plan.apply_expressions(|expr| {
+        found |= matches!(expr.exists(|expr| Ok(matches!(expr, Expr::IsNull(_) | Expr::IsNotNull(_)))), Ok(true));
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
 }
 
 /// The columns whose tests were folded, by name.

@@ -21,10 +21,10 @@ use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan};
 
 use super::conditions::{Candidate, Proof, Side, join_of};
 use super::expressions::{column_at, plain_column};
-use super::inlined::Inlined;
+use super::inlined::{Inlined, is_same_table};
 use super::record::{removed, without};
 use super::{Context, Needs, PruneRule};
-use crate::optimizer::facts::{Because, ColumnSet};
+use crate::optimizer::facts::{Because, ColumnSet, TableFacts};
 
 #[derive(Debug)]
 pub struct SameDimensionTwice;
@@ -43,6 +43,10 @@ impl PruneRule for SameDimensionTwice {
                 JoinType::Left => false,
                 _ => continue,
             };
+            let Some(table) = Inlined::table_of(candidate.gone) else { continue };
+            if !candidate.stays_facts.instances.iter().any(|mention| is_same_table(table, &mention.table)) {
+                continue;
+            }
             let Some(second) = Dimension::of(&candidate)? else { continue };
             let Some((first, key)) = find(candidate.stays, &second, context)? else { continue };
             let schema = candidate.stays.schema();
@@ -131,7 +135,9 @@ fn find(
     };
     for side in Side::BOTH {
         let candidate = Candidate::new(join, side, context.facts);
+        let is_wanted = |table: &TableFacts| wanted.inlined.is_same_table(table);
         if candidate.kind() == JoinType::Left
+            && Inlined::table_of(candidate.gone).is_some_and(is_wanted)
             && let Some(first) = Dimension::of(&candidate)?
             && first.is_same(wanted)
             && let Some(key) = first.key()

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::conditions::{Candidate, Pair, origins_of_class};
 use super::expressions::{can_be_moved, column_at, plain_column, substitute};
-use super::inlined::{Inlined, key_of_table};
+use super::inlined::{Inlined, is_same_table, key_of_table};
 use crate::optimizer::facts::{Because, ColumnSet, Origin};
 
 /// The side that may go, in terms of the side that stays.
@@ -31,8 +31,11 @@ pub fn same_row(candidate: &Candidate<'_>) -> Result<Option<SameRow>> {
     if candidate.pairs.is_empty() {
         return Ok(None);
     }
-    // Looked at first, since it costs nothing and most joins are not self joins.
     let mentions = &candidate.stays_facts.instances;
+    let Some(table) = Inlined::table_of(candidate.gone) else { return Ok(None) };
+    if !mentions.iter().any(|mention| is_same_table(table, &mention.table)) {
+        return Ok(None);
+    }
     let Some(inlined) = Inlined::of(candidate.gone)? else { return Ok(None) };
     for (number, mention) in mentions.iter().enumerate() {
         if inlined.is_same_table(&mention.table)

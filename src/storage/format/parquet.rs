@@ -278,6 +278,8 @@ impl TableFormat for Parquet {
             (&mut options.global.max_row_group_size, &mut options.global.dictionary_page_size_limit);
         *rows = ROWS_BESIDE_OTHERS.min(*rows);
         *dictionary = DICTIONARY_BESIDE_OTHERS.min(*dictionary);
+        // A task for each column of each file, with rows that wait for it: the files keep all threads busy as it is.
+        options.global.allow_single_file_parallelism = false;
         Some(Arc::new(Parquet { options, row_group_size_is_given: false }))
     }
 

@@ -8,7 +8,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::{Collector, Found, is_hidden};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::commit::{Reading, Settled};
 use crate::storage::errors::local_error;
 use crate::storage::location::{Location, local_path};
@@ -88,8 +88,8 @@ pub(in crate::storage) fn list_partitions(
     let walk = Walk { location, root: &root };
     let Settled { listed: mut found, hidden, newest } = Reading::list(&root, || walk.below(some.to_vec()))?;
     if newest != folders.newest {
-        return Err(Error::storage(format!("{location} was written to while the statement was planned"))
-            .help("run the statement again: it finds the new rows"));
+        let message = format!("{location} was written to while the statement was planned");
+        return Err(Error::new(ErrorKind::Changed, message).help("run the statement again: it finds the new rows"));
     }
     leave_out(&hidden, location, &mut found.files);
     found.files.sort_unstable_by(|a, b| a.location.cmp(&b.location));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::Session;
 use crate::catalog::model::FileFormat;
@@ -115,6 +116,36 @@ async fn the_options_of_a_table_hold_for_what_is_written() {
     session.table_of(spec).await.unwrap();
     let rows = session.rows("select n, s from t order by n").await.unwrap();
     assert_eq!(rows, ["1|~", "2|\\N", "3|", "4|a\u{1}b\nc"]);
+}
+
+/// The most rows that a row group of a folder's only file has, and whether the first column has a dictionary.
+fn row_groups(folder: &Path) -> (i64, bool) {
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();
+    let groups = reader.metadata().row_groups();
+    let has_dictionary = groups.iter().all(|group| group.column(0).dictionary_page_offset().is_some());
+    (groups.iter().map(|group| group.num_rows()).max().unwrap(), has_dictionary)
+}
+
+#[tokio::test]
+async fn files_beside_others_have_smaller_row_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::at(dir.path());
+    let columns = [("n", DataType::Int64)];
+    let select = "select n % 20000 as n from (select unnest(range(200000)) as n)";
+    session.table_of(spec(&session, "whole", FileFormat::Parquet, &columns, &[])).await.unwrap();
+    session.rows(&format!("insert into t {select}")).await.unwrap();
+    assert!(row_groups(&dir.path().join("whole")).0 > 131_072);
+    let partitions = [("p", DataType::Int64)];
+    session.table_of(spec(&session, "parted", FileFormat::Parquet, &columns, &partitions)).await.unwrap();
+    session.rows(&format!("insert into t select n, 1 from ({select})")).await.unwrap();
+    assert_eq!(row_groups(&dir.path().join("parted/p=1")), (131_072, true));
+    // What the table says holds.
+    let options = [("row_group_size".to_string(), "150000".to_string())].into();
+    let given = TableSpec { options, ..spec(&session, "given", FileFormat::Parquet, &columns, &partitions) };
+    session.table_of(given).await.unwrap();
+    session.rows(&format!("insert into t select n, 1 from ({select})")).await.unwrap();
+    assert_eq!(row_groups(&dir.path().join("given/p=1")).0, 150_000);
 }
 
 fn with_output_formats(session: &Session) -> Session {

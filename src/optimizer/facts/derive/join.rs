@@ -12,8 +12,8 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Join, Operator};
 
 use super::super::{
-    Because, ColumnFacts, ColumnSet, Constant, Dependency, Facts, FactsCache, Key, Origin, both, foreign_key_match,
-    plain_column,
+    Because, ColumnFacts, ColumnSet, CommonForeignKey, Constant, Dependency, Facts, FactsCache, Key, Origin, both,
+    foreign_key_match, plain_column,
 };
 use super::{is_exact, predicate};
 use crate::optimizer::prune::planted::broken;
@@ -140,6 +140,10 @@ fn of_two_sided(node: &Join, left: &Facts, right: &Facts, on: &Condition<'_>) ->
             instance.complete &= stays_whole;
             instance.at_most_once &= once.is_some();
             facts.instances.push(instance);
+        }
+        for key in &part.facts.common_foreign_keys {
+            let columns = key.columns.iter().map(|column| column + part.offset).collect();
+            facts.common_foreign_keys.push(CommonForeignKey { columns, ..key.clone() });
         }
         for class in part.facts.equal.classes() {
             let class: Vec<usize> = class.iter().map(|column| column + part.offset).collect();

@@ -10,7 +10,8 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, Projection};
 
 use super::super::{
-    Because, ColumnFacts, ColumnSet, Constant, Dependency, Equivalences, Facts, FactsCache, Key, both, plain_column,
+    Because, ColumnFacts, ColumnSet, CommonForeignKey, Constant, Dependency, Equivalences, Facts, FactsCache, Key,
+    both, plain_column,
 };
 use super::{is_exact, predicate};
 use crate::functions::opaque::under_keyless;
@@ -147,6 +148,7 @@ impl Facts {
             columns,
             keys: vec![],
             dependencies: vec![],
+            common_foreign_keys: vec![],
             equal: Equivalences::default(),
             rows: self.rows.clone(),
         };
@@ -170,6 +172,15 @@ impl Facts {
                     .collect();
                 let because = dependency.because.clone();
                 facts.add_dependency(Dependency { from, to, strict: dependency.strict, because });
+            }
+        }
+        let became = |column: &usize| {
+            let same = |column: usize| images.iter().position(|image| *image == Image::Same(column));
+            same(*column).or_else(|| self.equal.class_of(*column).into_iter().find_map(same))
+        };
+        for key in &self.common_foreign_keys {
+            if let Some(columns) = key.columns.iter().map(became).collect::<Option<Vec<usize>>>() {
+                facts.common_foreign_keys.push(CommonForeignKey { columns, ..key.clone() });
             }
         }
         // Columns that came from one, or from equal ones, are equal.

@@ -3,6 +3,7 @@
 
 use datafusion::logical_expr::Union;
 
+use super::super::foreign_key::common_foreign_keys;
 use super::super::{Because, ColumnFacts, Constant, Facts, FactsCache, Key, both};
 
 pub(super) fn of_union(node: &Union, inputs: &FactsCache) -> Facts {
@@ -40,6 +41,7 @@ pub(super) fn of_union(node: &Union, inputs: &FactsCache) -> Facts {
         }
     }
     add_keys(&mut facts, &branches);
+    facts.common_foreign_keys = common_foreign_keys(&branches);
     facts.finished()
 }
 

@@ -3,7 +3,7 @@
 use datafusion::logical_expr::Unnest;
 
 use super::super::{Dependency, Facts, FactsCache};
-use crate::optimizer::facts::{ColumnFacts, ColumnSet};
+use crate::optimizer::facts::{ColumnFacts, ColumnSet, CommonForeignKey};
 
 pub(super) fn of_unnest(node: &Unnest, inputs: &FactsCache) -> Facts {
     let input = inputs.of_input(&node.input);
@@ -43,6 +43,10 @@ pub(super) fn of_unnest(node: &Unnest, inputs: &FactsCache) -> Facts {
         for pair in class.windows(2) {
             facts.equal.join(pair[0], pair[1]);
         }
+    }
+    for key in source.common_foreign_keys {
+        let columns = key.columns.iter().map(|column| kept[*column]).collect();
+        facts.common_foreign_keys.push(CommonForeignKey { columns, ..key });
     }
     facts.instances = source.instances;
     // Rows with an empty list may be gone, others are there several times.
