@@ -25,10 +25,7 @@ pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str
     let is_refused = matches!(error, Store::PermissionDenied { .. } | Store::Unauthenticated { .. })
         || matches!(answer.status.as_deref(), Some("401" | "403"));
     match error {
-        _ if answer.code.as_deref() == Some("NoSuchBucket") => Error::storage(format!(
-            "{shown} is in a bucket that does not exist"
-        ))
-        .help("check the bucket's name, and with S3 that AWS_ENDPOINT_URL and AWS_REGION are those of the bucket"),
+        _ if answer.is_without_bucket() => no_bucket(shown, scheme),
         Store::NotFound { .. } => Error::storage(format!("there is no file {shown}")),
         _ if is_refused => {
             let why = if answer.text.is_empty() { "access is denied".to_string() } else { answer.text };
@@ -56,6 +53,17 @@ pub(crate) fn store_error(error: &object_store::Error, shown: &str, scheme: &str
     }
 }
 
+fn no_bucket(shown: &str, scheme: &str) -> Error {
+    let is = |what: &str| Error::storage(format!("{shown} is in a {what} that does not exist"));
+    match scheme {
+        "az" | "abfss" => {
+            is("container").help("check the container's name, and that the account is the one that has it: AZURE_STORAGE_ACCOUNT_NAME, or the one in the URL")
+        }
+        "gs" => is("bucket").help("check the bucket's name"),
+        _ => is("bucket").help("check the bucket's name, and that AWS_ENDPOINT_URL and AWS_REGION are those of the bucket"),
+    }
+}
+
 /// A store that did not take the file `shown`.
 pub(crate) fn write_error(error: &object_store::Error, shown: &str, scheme: &str) -> Error {
     if let Some(ours) = find::<Error>(error) {
@@ -68,11 +76,15 @@ pub(crate) fn write_error(error: &object_store::Error, shown: &str, scheme: &str
         let why = if answer.text.is_empty() { "access is denied".to_string() } else { answer.text };
         return Error::storage(format!("{shown} cannot be written: {why}")).help(credentials_hint(scheme));
     }
-    if answer.code.as_deref() == Some("NoSuchBucket") {
-        return store_error(error, shown, scheme);
+    if answer.is_without_bucket() {
+        return no_bucket(shown, scheme);
     }
     let why = if answer.text.is_empty() { innermost(error) } else { answer.text };
-    Error::storage(format!("{shown} cannot be written: {why}"))
+    let failure = Error::storage(format!("{shown} cannot be written: {why}"));
+    match scheme {
+        "s3" | "gs" | "az" | "abfss" => failure.help(credentials_hint(scheme)),
+        _ => failure,
+    }
 }
 
 /// A local file or folder that cannot be opened or listed.
@@ -264,9 +276,10 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     current.to_string()
 }
 
-/// What a server said in its own words: S3 and its likes answer `<Error><Code>…</Code><Message>…</Message></Error>`.
+/// What a server said in its own words: S3, GCS and Azure answer `<Error><Code>…</Code><Message>…</Message></Error>`.
 ///
-/// Only these two are taken: the rest of such an answer repeats the request, signature and key name included.
+/// Only these two are taken, and of GCS `<Details>`, which names the permission that is missing: the rest of such an answer repeats the
+/// request, signature and key name included. Azure puts the number of the request into further lines of the message.
 struct ServerAnswer {
     /// The number of the http status.
     status: Option<String>,
@@ -284,16 +297,35 @@ impl ServerAnswer {
             current = error.source();
         }
         let code = between(&whole, "<Code>", "</Code>").map(str::to_string);
-        let message = between(&whole, "<Message>", "</Message>");
+        let message = between(&whole, "<Message>", "</Message>").map(first_sentence);
+        let details = between(&whole, "<Details>", "</Details>").map(first_sentence).filter(|text| !text.is_empty());
         let line = between(&whole, "non-2xx status code: ", ":").map(str::to_string);
         let status = line.as_deref().and_then(|line| line.split(' ').next()).map(str::to_string);
         let text = match (&code, message) {
-            (Some(code), Some(message)) => format!("{} ({code})", message.trim_end_matches('.')),
+            (Some(code), Some(message)) => match details {
+                Some(details) => format!("{message}: {details} ({code})"),
+                None => format!("{message} ({code})"),
+            },
             (Some(code), None) => code.clone(),
             (None, _) => line.unwrap_or_default(),
         };
+        // Of a client without a key, it is the machine's own account that was asked for.
+        let text = match (whole.contains("performing token request"), text.is_empty()) {
+            (true, false) => format!("no access token is to be had ({text})"),
+            _ => text,
+        };
         ServerAnswer { status, code, text }
     }
+
+    /// Whether the bucket, or what Azure calls a container, is not there.
+    fn is_without_bucket(&self) -> bool {
+        matches!(self.code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"))
+    }
+}
+
+/// The first line of a server's words, without the full stop.
+fn first_sentence(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim().trim_end_matches('.')
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {

@@ -13,6 +13,7 @@ pub mod kind;
 mod listed;
 pub mod listing;
 pub mod location;
+mod named_write;
 mod partitioned_write;
 pub(crate) mod partitions;
 mod pruning;

@@ -21,6 +21,7 @@ use datafusion::datasource::sink::DataSinkExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionState;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::physical_expr::expressions::Column;
@@ -33,6 +34,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::errors::format_name;
 use super::format::{self, TableFormat};
 use super::location::{Location, Scheme};
+use super::named_write::named;
 use super::partitioned_write::{PartitionedSink, WriteLimits};
 use super::partitions::NULL_PARTITION;
 use crate::catalog::model::FileFormat;
@@ -113,15 +115,17 @@ async fn write(
         state.config().get_extension::<WriteLimits>().map_or_else(WriteLimits::default, |limits| (*limits).clone());
     let is_one_file = sink.table_paths.first().is_some_and(|place| sink.file_output_mode.single_file_output(place));
     let is_divided = !sink.table_partition_cols.is_empty() || (limits.target_file_size.is_some() && !is_one_file);
-    match state.as_any().downcast_ref::<SessionState>() {
+    let is_local = sink.object_store_url == ObjectStoreUrl::local_filesystem();
+    let plan: Arc<dyn ExecutionPlan> = match state.as_any().downcast_ref::<SessionState>() {
         Some(state) if is_divided => {
             let schema = input.schema();
             let sink = PartitionedSink::try_new(Arc::clone(format), state.clone(), sink, limits, order.clone(), schema)
                 .map_err(super::errors::from_datafusion)?;
-            Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), order)))
+            Arc::new(DataSinkExec::new(input, Arc::new(sink), order))
         }
-        _ => format.writer(state, input, sink, order).await,
-    }
+        _ => format.writer(state, input, sink, order).await?,
+    };
+    Ok(if is_local { plan } else { named(plan) })
 }
 
 /// The part of an order that comes before the first partition column.

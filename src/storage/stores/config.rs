@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Prefixes of the environment variables that the stores understand.
-const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+/// How the environment variables begin that the stores understand.
+const PREFIXES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR_HOST"];
 
 /// Settings of object stores under the names of their environment variables, such as `AWS_REGION`.
 #[derive(Clone, Default)]

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::object_store::ObjectStoreRegistry;
-use object_store::ClientOptions;
 use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
-use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
 use url::Url;
 
 pub use config::StoreConfig;
@@ -100,6 +99,11 @@ fn client_options() -> ClientOptions {
 
 fn refused(url: &Url, error: &object_store::Error) -> Error {
     let reason = error.to_string();
+    // "Generic GCS error: " stands before what matters.
+    let reason = match reason.strip_prefix("Generic ").and_then(|rest| rest.split_once(" error: ")) {
+        Some((_, reason)) => reason,
+        None => &reason,
+    };
     Error::storage(format!("the store {} cannot be used: {reason}", key(url)))
 }
 
@@ -161,26 +165,120 @@ fn gcs(url: &Url, config: &StoreConfig) -> Result<Arc<dyn ObjectStore>> {
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_url(url.as_str())
         .with_retry(retries())
-        .with_client_options(client_options());
+        // Google's own address is https; whoever names another one means it.
+        .with_client_options(client_options().with_allow_http(true));
+    let emulator = config.get("STORAGE_EMULATOR_HOST");
+    if let Some(host) = emulator {
+        builder = builder.with_base_url(&emulator_url(host));
+    }
     for (name, value) in config.lower_case("GOOGLE_") {
         if let Ok(key) = name.parse() {
             builder = builder.with_config(key, value);
         }
     }
+    let has_credentials = GCS_CREDENTIALS.iter().any(|name| config.get(name).is_some());
+    let skips = builder.get_config_value(&GoogleConfigKey::SkipSignature).is_some_and(|text| is_true(&text));
+    if skips || (emulator.is_some() && !has_credentials) {
+        // The client asks for credentials in front of a write even if it is told not to sign.
+        let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+        builder = builder.with_skip_signature(true).with_credentials(Arc::new(nobody));
+    }
     let store = builder.build().map_err(|error| refused(url, &error).help(credentials_hint("gs")))?;
     Ok(Arc::new(store))
+}
+
+/// The variables that name credentials of Google's.
+const GCS_CREDENTIALS: [&str; 4] = [
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+];
+
+/// As object_store reads settings that are on or off.
+fn is_true(text: &str) -> bool {
+    ["1", "true", "on", "yes", "y"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
+}
+
+/// Google's libraries take `STORAGE_EMULATOR_HOST` with and without a scheme.
+fn emulator_url(host: &str) -> String {
+    let host = host.trim_end_matches('/');
+    if host.contains("://") { host.to_string() } else { format!("http://{host}") }
 }
 
 fn azure(url: &Url, config: &StoreConfig) -> Result<Arc<dyn ObjectStore>> {
     let mut builder =
         MicrosoftAzureBuilder::new().with_url(url.as_str()).with_retry(retries()).with_client_options(client_options());
-    for (name, value) in config.lower_case("AZURE_") {
-        if let Ok(key) = name.parse() {
-            builder = builder.with_config(key, value);
-        }
+    for (key, value) in azure_settings(url, config)? {
+        builder = builder.with_config(key, value);
+    }
+    let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) && config.get("AZURE_ALLOW_HTTP").is_none() {
+        builder = builder.with_allow_http(true);
     }
     let store = builder.build().map_err(|error| refused(url, &error).help(credentials_hint("az")))?;
     Ok(Arc::new(store))
+}
+
+/// The settings of Azure's client, the stronger ones behind the weaker: a connection string, what the command `az` calls account and
+/// key, and then what the client itself knows.
+fn azure_settings(url: &Url, config: &StoreConfig) -> Result<Vec<(AzureConfigKey, String)>> {
+    let mut settings = match config.get(CONNECTION_STRING) {
+        Some(text) => connection_settings(text)?,
+        None => Vec::new(),
+    };
+    // The URL may name another account, which has another key and lies elsewhere.
+    let account_of_url = url.host_str().and_then(|host| host.split_once('.')).map(|(account, _)| account);
+    let connected = settings.iter().find(|(key, _)| *key == AzureConfigKey::AccountName).map(|(_, name)| name.as_str());
+    if let (Some(wanted), Some(connected)) = (account_of_url, connected)
+        && wanted != connected
+    {
+        settings.clear();
+    }
+    for (name, key) in
+        [("AZURE_STORAGE_ACCOUNT", AzureConfigKey::AccountName), ("AZURE_STORAGE_KEY", AzureConfigKey::AccessKey)]
+    {
+        settings.extend(config.get(name).map(|value| (key, value.to_string())));
+    }
+    let known = config.lower_case("AZURE_").filter_map(|(name, value)| Some((name.parse().ok()?, value.to_string())));
+    settings.extend(known);
+    Ok(settings)
+}
+
+const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
+
+/// What `AccountName=…;AccountKey=…;EndpointSuffix=…` says.
+fn connection_settings(text: &str) -> Result<Vec<(AzureConfigKey, String)>> {
+    let mut parts = HashMap::new();
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        // Keys end with `=`, so only the first one divides.
+        let Some((name, value)) = part.split_once('=') else {
+            return Err(Error::storage(format!("{CONNECTION_STRING} is no connection string: a part has no \"=\""))
+                .help("it looks like AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net"));
+        };
+        parts.insert(name.trim().to_ascii_lowercase(), value.trim().to_string());
+    }
+    let part = |name: &str| parts.get(name).cloned();
+    if part("usedevelopmentstorage").is_some_and(|uses| uses.eq_ignore_ascii_case("true")) {
+        return Ok(vec![(AzureConfigKey::UseEmulator, "true".to_string())]);
+    }
+    let endpoint = part("blobendpoint").or_else(|| {
+        let (account, suffix) = (part("accountname")?, part("endpointsuffix")?);
+        let protocol = part("defaultendpointsprotocol").unwrap_or_else(|| "https".to_string());
+        Some(format!("{protocol}://{account}.blob.{suffix}"))
+    });
+    // With a signature the string often has the endpoint alone, which begins with the account.
+    let account = part("accountname").or_else(|| {
+        let endpoint = Url::parse(endpoint.as_deref()?).ok()?;
+        Some(endpoint.host_str()?.split_once('.')?.0.to_string())
+    });
+    let settings = [
+        (AzureConfigKey::AccountName, account),
+        (AzureConfigKey::AccessKey, part("accountkey")),
+        (AzureConfigKey::SasKey, part("sharedaccesssignature")),
+        (AzureConfigKey::Endpoint, endpoint),
+    ];
+    Ok(settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
 }
 
 fn http(url: &Url) -> Result<Arc<dyn ObjectStore>> {
@@ -204,9 +302,11 @@ pub(crate) fn credentials_hint(scheme: &str) -> &'static str {
         "s3" => {
             "the key comes from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the profile AWS_PROFILE in ~/.aws/credentials; AWS_ENDPOINT_URL and AWS_REGION say where the bucket is; AWS_SKIP_SIGNATURE=true reads a public bucket"
         }
-        "gs" => "the credentials come from GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT",
+        "gs" => {
+            "the credentials come from GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, which name a file, or from `gcloud auth application-default login`; GOOGLE_SKIP_SIGNATURE=true reads a public bucket"
+        }
         "az" | "abfss" => {
-            "the credentials come from AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN"
+            "the credentials come from AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or from AZURE_STORAGE_CONNECTION_STRING; AZURE_USE_AZURE_CLI=true takes those of `az login`; AZURE_SKIP_SIGNATURE=true reads a public container"
         }
         _ => "the server asks for credentials, which http(s) URLs cannot carry",
     }
