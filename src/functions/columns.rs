@@ -10,6 +10,7 @@ use datafusion::arrow::array::{
     Int64Array, ListBuilder, NullBufferBuilder, PrimitiveArray, StringBuilder, StringViewArray, StringViewBuilder,
     make_view,
 };
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::exec_err;
@@ -19,7 +20,7 @@ use datafusion::error::Result;
 const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Longer texts are held in a buffer, others in the view itself.
-const INLINE: usize = 12;
+pub const INLINE: usize = 12;
 
 macro_rules! column {
     ($(#[$doc:meta])* $name:ident, $array:ty, $value:ty) => {
@@ -51,6 +52,20 @@ impl Texts {
         (self.constant && self.array.len() == 1).then(|| self.get(0))
     }
 
+    /// The text of a row that is not NULL.
+    #[inline]
+    pub fn value(&self, row: usize) -> &str {
+        self.array.value(self.index(row))
+    }
+
+    /// Which of so many rows are NULL.
+    pub fn nulls(&self, rows: usize) -> Option<NullBuffer> {
+        match self.constant {
+            true => self.array.is_null(0).then(|| NullBuffer::new_null(rows)),
+            false => self.array.nulls().cloned(),
+        }
+    }
+
     pub fn new(array: &ArrayRef, constant: bool) -> Result<Self> {
         Ok(Texts { array: as_text(array)?, constant })
     }
@@ -58,6 +73,28 @@ impl Texts {
     fn index(&self, row: usize) -> usize {
         if self.constant { 0 } else { row }
     }
+
+    /// How many bytes the texts of so many rows have.
+    pub fn bytes(&self, rows: usize) -> usize {
+        let bytes = self.array.views().iter().map(|view| *view as u32 as usize).sum::<usize>();
+        if self.constant { bytes.saturating_mul(rows) } else { bytes }
+    }
+}
+
+/// Whether all texts are found to be ASCII at a glance: at their buffers, if these hold little else.
+pub fn is_ascii(texts: &StringViewArray) -> bool {
+    const ABOVE_ASCII: u128 = 0x8080_8080_8080_8080_8080_8080;
+    let in_view = |view: &u128| if *view as u32 as usize <= INLINE { *view >> 32 } else { 0 };
+    is_dense(texts)
+        && texts.data_buffers().iter().all(|buffer| buffer.is_ascii())
+        && texts.views().iter().fold(0, |bits, view| bits | in_view(view)) & ABOVE_ASCII == 0
+}
+
+/// Whether the buffers of a column hold little else than its texts. After a filter they may hold far more.
+pub fn is_dense(texts: &StringViewArray) -> bool {
+    let held: usize = texts.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    let lengths = texts.views().iter().map(|view| *view as u32 as usize);
+    held / 2 <= lengths.filter(|length| *length > INLINE).sum()
 }
 
 impl Bytes {
@@ -72,6 +109,11 @@ impl Bytes {
 }
 
 impl Integers {
+    /// The one value of all rows, if there is one.
+    pub fn constant(&self) -> Option<Option<i64>> {
+        (self.constant && self.array.len() == 1).then(|| self.get(0))
+    }
+
     pub fn new(array: &ArrayRef, constant: bool) -> Result<Self> {
         let array = match array.data_type() {
             DataType::Int64 => array.as_primitive::<Int64Type>().clone(),

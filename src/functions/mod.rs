@@ -26,6 +26,7 @@ mod shared;
 mod signed;
 #[cfg(test)]
 mod tests;
+mod text_writer;
 pub(crate) mod told_apart;
 
 use std::sync::{Arc, LazyLock};

@@ -34,7 +34,7 @@ pub(crate) async fn bytes_of(
         GetResultPayload::File(mut opened, _) => {
             let length = result.range.end - result.range.start;
             std::io::Seek::seek(&mut opened, std::io::SeekFrom::Start(result.range.start))?;
-            Ok(futures::stream::iter(pieces(decompressed(opened.take(length), compression)?)).boxed())
+            Ok(futures::stream::iter(pieces(decompressed(opened.take(length), compression)?, length)).boxed())
         }
         GetResultPayload::Stream(stream) => {
             let stream = stream.map_err(DataFusionError::from).boxed();
@@ -94,14 +94,15 @@ fn decompressed<R: Read + Send + 'static>(
     FileCompressionType::from(compression).convert_read(reader)
 }
 
-/// Reads piece by piece; ends after the first failure.
-fn pieces(mut reader: Box<dyn Read + Send>) -> impl Iterator<Item = Result<Bytes>> + Send {
+/// Reads piece by piece; ends after the first failure. A piece has room for all of its bytes from the start: one that grows is copied again
+/// and again.
+fn pieces(mut reader: Box<dyn Read + Send>, length: u64) -> impl Iterator<Item = Result<Bytes>> + Send {
     let mut ended = false;
     std::iter::from_fn(move || {
         if ended {
             return None;
         }
-        let mut piece = Vec::new();
+        let mut piece = Vec::with_capacity((PIECE as u64).min(length) as usize);
         match reader.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
             Ok(0) => {
                 ended = true;
@@ -136,7 +137,7 @@ fn decompress_stream(
         let reader = ChannelReader { pieces: from_store, current: Bytes::new() };
         match decompressed(reader, compression) {
             Ok(reader) => {
-                for piece in pieces(reader) {
+                for piece in pieces(reader, PIECE as u64) {
                     if to_reader.blocking_send(piece).is_err() {
                         break;
                     }

@@ -154,8 +154,15 @@ impl Summary for Bins {
 
     fn add(&self, state: &mut Histogram, value: f64) {
         match self.quantiles {
-            Some(_) => state.add_later(value, self.limit),
+            Some(_) => state.add_later(&[value], self.limit),
             None => state.add(value, self.limit),
+        }
+    }
+
+    fn add_all(&self, state: &mut Histogram, values: &[f64]) {
+        match self.quantiles {
+            Some(_) => state.add_later(values, self.limit),
+            None => values.iter().for_each(|value| state.add(*value, self.limit)),
         }
     }
 

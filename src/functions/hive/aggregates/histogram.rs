@@ -43,11 +43,16 @@ impl Histogram {
         self.trim(limit);
     }
 
-    /// One value, together with thousands of others later: with many bins, a search for each value would take too long.
-    pub(super) fn add_later(&mut self, value: f64, limit: usize) {
-        self.pending.push(value);
-        if self.pending.len() >= 4 * limit.max(1024) {
-            self.settle(limit);
+    /// Values, together with thousands of others later: with many bins, a search for each value would take too long.
+    pub(super) fn add_later(&mut self, mut values: &[f64], limit: usize) {
+        let most = limit.max(1024).saturating_mul(4);
+        while !values.is_empty() {
+            let (now, rest) = values.split_at(values.len().min(most - self.pending.len()));
+            self.pending.extend_from_slice(now);
+            if self.pending.len() == most {
+                self.settle(limit);
+            }
+            values = rest;
         }
     }
 
@@ -56,12 +61,13 @@ impl Histogram {
         if self.pending.is_empty() {
             return;
         }
-        let mut values = std::mem::take(&mut self.pending);
-        values.sort_unstable_by(f64::total_cmp);
-        let bins = values.iter().map(|value| Bin { x: *value, y: 1.0 });
-        self.bins = merged(std::mem::take(&mut self.bins).into_iter(), bins);
-        values.clear();
-        self.pending = values;
+        // Whole numbers in the same order are sorted in half the time.
+        let mut keys: Vec<i64> = self.pending.iter().map(|value| ordered(value.to_bits().cast_signed())).collect();
+        self.pending.clear();
+        keys.sort_unstable();
+        let value = |key: &i64| f64::from_bits(ordered(*key).cast_unsigned());
+        let bins: Vec<Bin> = keys.iter().map(|key| Bin { x: value(key), y: 1.0 }).collect();
+        self.bins = merged(&self.bins, &bins);
         self.condense(limit);
     }
 
@@ -79,8 +85,8 @@ impl Histogram {
     }
 
     fn join(&mut self, saved: &[f64]) {
-        let bins = saved.chunks_exact(2).map(|pair| Bin { x: pair[0], y: pair[1] });
-        self.bins = merged(std::mem::take(&mut self.bins).into_iter(), bins);
+        let bins: Vec<Bin> = saved.chunks_exact(2).map(|pair| Bin { x: pair[0], y: pair[1] }).collect();
+        self.bins = merged(&self.bins, &bins);
     }
 
     pub(super) fn save(&self, saved: &mut Vec<f64>) {
@@ -161,36 +167,42 @@ fn together(a: Bin, b: Bin) -> Bin {
     Bin { x: a.x * (a.y / y) + b.x / y * b.y, y }
 }
 
+/// The bits of a double as a number with the order of [`f64::total_cmp`], and of such a number the bits.
+fn ordered(bits: i64) -> i64 {
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
 /// Both in the order of `x`; bins at the same place become one.
-fn merged(a: impl Iterator<Item = Bin>, b: impl Iterator<Item = Bin>) -> Vec<Bin> {
-    let (mut a, mut b) = (a.peekable(), b.peekable());
-    let mut bins: Vec<Bin> = vec![];
-    loop {
-        let takes_a = match (a.peek(), b.peek()) {
-            (Some(a), Some(b)) => a.x.total_cmp(&b.x) != Ordering::Greater,
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (None, None) => return bins,
-        };
-        let Some(bin) = (if takes_a { a.next() } else { b.next() }) else {
-            return bins;
-        };
-        match bins.last_mut() {
-            Some(last) if last.x == bin.x => last.y += bin.y,
-            _ => bins.push(bin),
+fn merged(mut a: &[Bin], mut b: &[Bin]) -> Vec<Bin> {
+    let mut bins: Vec<Bin> = Vec::with_capacity(a.len() + b.len());
+    let mut push = |bin: &Bin| match bins.last_mut() {
+        Some(last) if last.x == bin.x => last.y += bin.y,
+        _ => bins.push(*bin),
+    };
+    while let ([first_of_a, rest_of_a @ ..], [first_of_b, rest_of_b @ ..]) = (a, b) {
+        if first_of_a.x.total_cmp(&first_of_b.x) != Ordering::Greater {
+            push(first_of_a);
+            a = rest_of_a;
+        } else {
+            push(first_of_b);
+            b = rest_of_b;
         }
     }
+    a.iter().chain(b).for_each(push);
+    bins
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn no_value_is_lost_when_bins_become_one() {
         let mut histogram = Histogram::default();
         for value in 0..100_000 {
-            histogram.add_later(f64::from(value * 7919 % 100_003), 100);
+            histogram.add_later(&[f64::from(value * 7919 % 100_003)], 100);
         }
         histogram.settle(100);
         assert!((90..=100).contains(&histogram.bins.len()), "{}", histogram.bins.len());
@@ -210,12 +222,38 @@ mod tests {
         }
         let mut later = Histogram::default();
         for value in [3.0, 1.0, 2.0, 2.0, f64::NAN] {
-            later.add_later(value, 10);
+            later.add_later(&[value], 10);
         }
         later.settle(10);
         assert_eq!(later.quantile(0.6), histogram.quantile(0.6));
         let bins: Vec<(f64, f64)> = histogram.bins.iter().map(|bin| (bin.x, bin.y)).collect();
         assert_eq!(bins.get(..3), Some([(1.0, 1.0), (2.0, 2.0), (3.0, 1.0)].as_slice()));
         assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn numbers_are_sorted_as_their_doubles(bits in prop::collection::vec(any::<u64>(), 0..50)) {
+            let special = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0, -1.0];
+            let mut doubles: Vec<f64> = bits.into_iter().map(f64::from_bits).chain(special).collect();
+            let mut numbers: Vec<i64> = doubles.iter().map(|double| ordered(double.to_bits().cast_signed())).collect();
+            doubles.sort_unstable_by(f64::total_cmp);
+            numbers.sort_unstable();
+            let sorted: Vec<u64> = numbers.into_iter().map(|number| ordered(number).cast_unsigned()).collect();
+            prop_assert_eq!(sorted, doubles.into_iter().map(f64::to_bits).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn batches_do_not_matter() {
+        let values: Vec<f64> = (0..20_000).map(|value| f64::from(value * 7919 % 10_007)).collect();
+        let (mut whole, mut single) = (Histogram::default(), Histogram::default());
+        whole.add_later(&values, 100);
+        values.iter().for_each(|value| single.add_later(&[*value], 100));
+        whole.settle(100);
+        single.settle(100);
+        assert_eq!(whole.bins, single.bins);
     }
 }

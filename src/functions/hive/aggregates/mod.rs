@@ -1,6 +1,7 @@
 //! Aggregates.
 
 mod approximate;
+mod collect_set;
 mod histogram;
 mod percentile;
 mod summary;
@@ -15,6 +16,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     let mut entries = percentile::entries();
     entries.extend(approximate::entries());
     entries.extend(totals::entries());
+    entries.extend(collect_set::entries());
     entries.extend(of_populations());
     entries.extend(theirs());
     entries
@@ -68,13 +70,6 @@ fn theirs() -> Vec<Entry> {
             line: "The values as an array, without NULLs.",
             example: "SELECT collect_list(x), collect_list(y) FROM (VALUES (1, NULL), (NULL, NULL), (1, NULL)) AS t(x, y)",
             gives: "[1, 1],[]",
-        }),
-        Entry::known(Help {
-            name: "collect_set",
-            syntax: "collect_set(value)",
-            line: "The values as an array, each once, without NULLs.",
-            example: "SELECT collect_set(x) FROM (VALUES (1), (NULL), (1)) AS t(x)",
-            gives: "[1]",
         }),
         Entry::known(Help {
             name: "corr",

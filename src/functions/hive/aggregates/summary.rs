@@ -23,6 +23,9 @@ pub(super) trait Summary: Debug + Send + Sync + 'static {
     type State: Debug + Default + Send + Sync;
 
     fn add(&self, state: &mut Self::State, value: f64);
+    fn add_all(&self, state: &mut Self::State, values: &[f64]) {
+        values.iter().for_each(|value| self.add(state, *value));
+    }
     fn save(&self, state: &mut Self::State, saved: &mut Vec<f64>);
     fn load(&self, state: &mut Self::State, saved: &[f64]);
     /// A value for each state. The states may be asked again, and get more values.
@@ -86,7 +89,12 @@ fn first(arrays: &[ArrayRef]) -> Result<&ArrayRef> {
 
 impl<S: Summary> Accumulator for One<S> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in to_floats(first(values)?)?.iter().flatten() {
+        let values = to_floats(first(values)?)?;
+        if values.null_count() == 0 {
+            self.summary.add_all(&mut self.state, values.values());
+            return Ok(());
+        }
+        for value in values.iter().flatten() {
             self.summary.add(&mut self.state, value);
         }
         Ok(())

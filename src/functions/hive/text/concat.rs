@@ -3,12 +3,14 @@
 //! DataFusion's `concat` leaves NULLs out, Hive's is NULL if one of its arguments is.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
 use crate::functions::columns::{Texts, texts};
 use crate::functions::define::{Call, Function, Gives, Kind};
 use crate::functions::entry::{Entry, Help};
+use crate::functions::text_writer::written_texts;
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![
@@ -45,14 +47,12 @@ pub(super) fn entries() -> Vec<Entry> {
 
 fn concat(call: &Call) -> Result<ArrayRef> {
     let arguments = call.texts_from(0)?;
-    texts(call.rows, |row, text| {
-        for argument in &arguments {
-            match argument.get(row) {
-                Some(argument) => text.push_str(argument),
-                None => return Ok(false),
-            }
-        }
-        Ok(true)
+    let nulls = arguments.iter().map(|argument| argument.nulls(call.rows)).collect::<Vec<_>>();
+    let nulls = NullBuffer::union_many(nulls.iter().map(Option::as_ref));
+    let bytes = arguments.iter().map(|argument| argument.bytes(call.rows)).fold(0, usize::saturating_add);
+    written_texts(call.rows, bytes, nulls, |row, text| {
+        arguments.iter().for_each(|argument| text.push_str(argument.value(row)));
+        Ok(())
     })
 }
 

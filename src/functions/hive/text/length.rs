@@ -1,10 +1,12 @@
 //! How long a text is, in characters or bytes
 
-use datafusion::arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, Int32Array};
 use datafusion::arrow::datatypes::Int32Type;
 use datafusion::error::Result;
 
-use crate::functions::columns::{characters, numbers};
+use crate::functions::columns::{characters, is_ascii, numbers};
 use crate::functions::define::{Call, Function, Gives, Kind};
 use crate::functions::entry::{Entry, Help};
 
@@ -57,10 +59,15 @@ fn length(call: &Call) -> Result<ArrayRef> {
     if call.is_bytes(0) {
         return octet_length(call);
     }
-    let texts = call.texts(0)?;
-    numbers::<Int32Type>(call.rows, |row| {
-        Ok(texts.get(row).map(|text| i32::try_from(characters(text, text.is_ascii())).unwrap_or(i32::MAX)))
-    })
+    let texts = call.texts(0)?.array;
+    let as_length = |length: usize| i32::try_from(length).unwrap_or(i32::MAX);
+    let lengths = if is_ascii(&texts) {
+        texts.lengths().map(|length| as_length(length as usize)).collect()
+    } else {
+        let characters = |text: Option<&str>| text.map_or(0, |text| characters(text, text.is_ascii()));
+        texts.iter().map(|text| as_length(characters(text))).collect()
+    };
+    Ok(Arc::new(Int32Array::new(lengths, texts.nulls().cloned())))
 }
 
 fn octet_length(call: &Call) -> Result<ArrayRef> {

@@ -18,6 +18,8 @@ mod rounding;
 mod sentences;
 mod split;
 mod substring;
+#[cfg(test)]
+mod tests;
 
 pub use substring::Substring;
 

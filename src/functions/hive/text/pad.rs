@@ -4,9 +4,10 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::error::Result;
 use datafusion::functions::string;
 
-use crate::functions::columns::{characters, offset_of, texts, within_a_batch};
+use crate::functions::columns::{Texts, characters, is_ascii, offset_of, texts, within_a_batch};
 use crate::functions::define::{Call, Function, Gives, Kind};
 use crate::functions::entry::{Entry, Help};
+use crate::functions::text_writer::written_texts;
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![
@@ -84,10 +85,19 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
+/// Longer runs of a filling are not kept.
+const MOST_KEPT: usize = 4096;
+
 fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
     let values = call.texts(0)?;
     let lengths = call.integers(1)?;
     let fillings = call.optional_texts(2)?;
+    if let (Some(Some(length)), Some(Some(filling))) =
+        (lengths.constant(), fillings.as_ref().map_or(Some(Some(" ")), Texts::constant))
+        && let Some(padding) = Padding::new(length, filling)
+    {
+        return padding.pad(&values, call.rows, is_left);
+    }
     let mut filler = Filler::default();
     texts(call.rows, |row, text| {
         let filling = fillings.as_ref().map_or(Some(" "), |fillings| fillings.get(row));
@@ -116,6 +126,54 @@ fn pad(call: &Call, is_left: bool) -> Result<ArrayRef> {
     })
 }
 
+/// What all texts of a batch are filled up with, where that is the same and short enough to be kept.
+struct Padding {
+    length: usize,
+    /// The filling again and again, `length` characters.
+    run: String,
+    /// Where each of these characters begins, if some have several bytes.
+    starts: Vec<usize>,
+}
+
+impl Padding {
+    fn new(length: i64, filling: &str) -> Option<Self> {
+        let length = usize::try_from(length).unwrap_or(0);
+        if length > MOST_KEPT || filling.is_empty() {
+            return None;
+        }
+        let run: String = filling.chars().cycle().take(length).collect();
+        let starts = if run.is_ascii() { vec![] } else { run.char_indices().map(|(start, _)| start).collect() };
+        Some(Padding { length, run, starts })
+    }
+
+    /// The first so many characters of the filling.
+    #[inline]
+    fn part(&self, count: usize) -> &str {
+        let end =
+            if self.starts.is_empty() { count } else { self.starts.get(count).copied().unwrap_or(self.run.len()) };
+        &self.run[..end]
+    }
+
+    fn pad(&self, values: &Texts, rows: usize, is_left: bool) -> Result<ArrayRef> {
+        let all_ascii = is_ascii(&values.array);
+        let bytes = rows.saturating_mul(self.length);
+        written_texts(rows, bytes, values.nulls(rows), |row, text| {
+            let value = values.value(row);
+            let value_is_ascii = all_ascii || value.is_ascii();
+            let own = characters(value, value_is_ascii);
+            if own >= self.length {
+                text.push_str(&value[..offset_of(value, self.length, value_is_ascii)]);
+                return Ok(());
+            }
+            let padding = self.part(self.length - own);
+            let (first, second) = if is_left { (padding, value) } else { (value, padding) };
+            text.push_str(first);
+            text.push_str(second);
+            Ok(())
+        })
+    }
+}
+
 /// What texts are filled with, kept from one row to the next.
 #[derive(Default)]
 struct Filler {
@@ -127,13 +185,11 @@ struct Filler {
 impl Filler {
     /// Adds so many characters of a text that is repeated.
     fn fill(&mut self, text: &mut String, filling: &str, count: usize) {
-        /// Longer runs are not kept.
-        const MOST: usize = 4096;
         if self.filling != filling {
             filling.clone_into(&mut self.filling);
-            self.run = if filling.is_ascii() { filling.repeat(MOST / filling.len() + 1) } else { String::new() };
+            self.run = if filling.is_ascii() { filling.repeat(MOST_KEPT / filling.len() + 1) } else { String::new() };
         }
-        if let Some(run) = self.run.get(..count).filter(|_| count <= MOST) {
+        if let Some(run) = self.run.get(..count).filter(|_| count <= MOST_KEPT) {
             text.push_str(run);
             return;
         }

@@ -1,8 +1,10 @@
 //! `replace`, `translate` and `substring_index`
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::error::Result;
 use datafusion::functions::unicode;
 
@@ -10,6 +12,7 @@ use crate::functions::columns::texts;
 use crate::functions::define::{Call, Function, Gives, Kind};
 use crate::functions::entry::{Entry, Help};
 use crate::functions::search::Searcher;
+use crate::functions::text_writer::{AsciiMap, TextWriter, written_texts};
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![
@@ -84,87 +87,73 @@ fn replace(call: &Call) -> Result<ArrayRef> {
 
 /// What characters become; `None` for those that go.
 struct Table {
-    ascii: [Option<Option<char>>; 128],
+    ascii: [Option<char>; 128],
     others: HashMap<char, Option<char>>,
-    /// The same for ASCII as bytes, if all that comes out is ASCII, too; `GONE` for those that go.
-    bytes: Option<[u8; 128]>,
+    /// The same for ASCII, unless some of it becomes another character.
+    map: Option<AsciiMap>,
 }
-
-const GONE: u8 = 0xFF;
 
 impl Table {
     fn new(from: &str, to: &str) -> Self {
-        let mut table = Table { ascii: [None; 128], others: HashMap::new(), bytes: None };
+        let mut others = HashMap::new();
         let mut targets = to.chars();
         for source in from.chars() {
-            let target = targets.next();
             // The first of two that are the same counts.
-            match table.ascii.get_mut(source as usize) {
-                Some(place) => {
-                    place.get_or_insert(target);
-                }
-                None => {
-                    table.others.entry(source).or_insert(target);
-                }
-            }
+            let target = targets.next();
+            others.entry(source).or_insert(target);
         }
-        let mut bytes = [GONE; 128];
-        let is_ascii = table.ascii.iter().flatten().flatten().all(char::is_ascii);
-        for (place, byte) in table.ascii.iter().zip(0u8..).filter(|_| is_ascii) {
-            bytes[usize::from(byte)] = match place {
-                None => byte,
-                Some(None) => GONE,
-                Some(Some(target)) => *target as u8,
-            };
-        }
-        table.bytes = is_ascii.then_some(bytes);
-        table
+        let ascii: [Option<char>; 128] = std::array::from_fn(|code| {
+            let c = char::from(code as u8);
+            others.remove(&c).unwrap_or(Some(c))
+        });
+        let map = AsciiMap::new(&ascii);
+        Table { ascii, others, map }
+    }
+
+    /// What all texts become by, if their other characters stay.
+    fn map(&self) -> Option<&AsciiMap> {
+        self.map.as_ref().filter(|_| self.others.is_empty())
     }
 
     fn get(&self, c: char) -> Option<char> {
-        let found = match self.ascii.get(c as usize) {
-            Some(place) => *place,
-            None => self.others.get(&c).copied(),
-        };
-        found.unwrap_or(Some(c))
+        match self.ascii.get(c as usize) {
+            Some(target) => *target,
+            None => self.others.get(&c).copied().unwrap_or(Some(c)),
+        }
+    }
+
+    fn write(&self, value: &str, text: &mut TextWriter) {
+        match &self.map {
+            Some(map) if self.others.is_empty() || value.is_ascii() => text.push_mapped(value, map),
+            _ => text.push_chars(value.chars().filter_map(|c| self.get(c))),
+        }
     }
 }
 
 fn translate(call: &Call) -> Result<ArrayRef> {
     let values = call.texts(0)?;
     let (sources, targets) = (call.texts(1)?, call.texts(2)?);
-    let constant = match (sources.constant(), targets.constant()) {
-        (Some(Some(from)), Some(Some(to))) => Some(Table::new(from, to)),
-        _ => None,
-    };
-    let mut last: Option<(&str, &str, Table)> = None;
-    let mut bytes = Vec::new();
-    texts(call.rows, |row, text| {
-        let Some(value) = values.get(row) else { return Ok(false) };
-        let table = match &constant {
-            Some(table) => table,
-            None => {
-                let (Some(from), Some(to)) = (sources.get(row), targets.get(row)) else { return Ok(false) };
-                if !last.as_ref().is_some_and(|last| last.0 == from && last.1 == to) {
-                    last = None;
-                }
-                &last.get_or_insert_with(|| (from, to, Table::new(from, to))).2
-            }
-        };
-        match &table.bytes {
-            Some(table) if value.is_ascii() => {
-                bytes.resize(value.len(), 0);
-                let mut length = 0;
-                for byte in value.bytes() {
-                    let target = table[usize::from(byte & 0x7F)];
-                    bytes[length] = target;
-                    length += usize::from(target != GONE);
-                }
-                bytes.truncate(length);
-                text.push_str(std::str::from_utf8(&bytes).unwrap_or_default());
-            }
-            _ => text.extend(value.chars().filter_map(|c| table.get(c))),
+    if let (Some(Some(from)), Some(Some(to))) = (sources.constant(), targets.constant()) {
+        let table = Table::new(from, to);
+        let changed = table.map().and_then(|map| map.apply(&values.array));
+        if let Some(changed) = changed.filter(|changed| changed.len() == call.rows) {
+            return Ok(Arc::new(changed));
         }
-        Ok(true)
+        return written_texts(call.rows, values.bytes(call.rows), values.nulls(call.rows), |row, text| {
+            table.write(values.value(row), text);
+            Ok(())
+        });
+    }
+    let nulls = [&values, &sources, &targets].map(|texts| texts.nulls(call.rows));
+    let nulls = NullBuffer::union_many(nulls.iter().map(Option::as_ref));
+    let mut last: Option<(&str, &str, Table)> = None;
+    written_texts(call.rows, values.bytes(call.rows), nulls, |row, text| {
+        let (from, to) = (sources.value(row), targets.value(row));
+        if !last.as_ref().is_some_and(|last| last.0 == from && last.1 == to) {
+            last = None;
+        }
+        let (_, _, table) = last.get_or_insert_with(|| (from, to, Table::new(from, to)));
+        table.write(values.value(row), text);
+        Ok(())
     })
 }

@@ -225,6 +225,7 @@ impl Column {
 
     /// Adds the value that a text has by Hive's rules; NULL if it has none. Lists, maps and structs have no text of
     /// their own and become NULL.
+    #[inline]
     pub(crate) fn push_text(&mut self, text: &[u8], rules: &ValueRules) {
         match self {
             Column::Boolean(values) => values.append_option(number::boolean(text, rules.boolean_letters)),

@@ -25,6 +25,32 @@ pub(crate) fn integer<T: TryFrom<i64>>(text: &[u8]) -> Option<T> {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
+    let value = match few_digits(digits) {
+        Some(value) if negative => -value,
+        Some(value) => value,
+        None => any_digits(digits, negative)?,
+    };
+    T::try_from(value).ok()
+}
+
+/// What most whole numbers are: digits, so few that they cannot be too many. `None` for all others.
+fn few_digits(digits: &[u8]) -> Option<i64> {
+    if digits.len() > 18 {
+        return None;
+    }
+    let mut value = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(value)
+}
+
+/// Any whole number.
+fn any_digits(digits: &[u8], negative: bool) -> Option<i64> {
     // Counted downwards, because the least number has no positive counterpart.
     let mut value = 0_i64;
     let mut rest = digits;
@@ -40,8 +66,7 @@ pub(crate) fn integer<T: TryFrom<i64>>(text: &[u8]) -> Option<T> {
         value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
         rest = after;
     }
-    let value = if negative { value } else { value.checked_neg()? };
-    T::try_from(value).ok()
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// A floating-point number as Java reads it.
@@ -239,6 +264,16 @@ mod tests {
         fn any_text_is_survived(text in "[-+0-9.eExpfNINaL ]{0,50}") {
             let text = text.as_bytes();
             let _ = (integer::<i64>(text), float::<f32>(text), float::<f64>(text));
+        }
+
+        #[test]
+        fn few_digits_are_read_as_all_are(text in "[0-9]{1,20}|[0-9.x]{1,4}") {
+            let text = text.as_bytes();
+            if let Some(value) = few_digits(text) {
+                prop_assert_eq!(any_digits(text, false), Some(value));
+                prop_assert_eq!(any_digits(text, true), Some(-value));
+            }
+            prop_assert_eq!(few_digits(text).is_some(), text.len() <= 18 && text.iter().all(u8::is_ascii_digit));
         }
 
         #[test]

@@ -9,8 +9,22 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// The days from 1970-01-01 to a date: `yyyy-m-d`, with nothing before or behind it.
 pub(crate) fn date(text: &[u8]) -> Option<i32> {
+    if let Some((year, month, day)) = ten_characters(text) {
+        return days_of(year, month, day);
+    }
     let (days, rest) = leading_date(text)?;
     rest.is_empty().then_some(days)
+}
+
+/// What most dates are: year, month and day with all their digits. `None` for all others.
+fn ten_characters(text: &[u8]) -> Option<(i64, i64, i64)> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+    let digits = [y1, y2, y3, y4, m1, m2, d1, d2].map(|byte| byte.wrapping_sub(b'0'));
+    if digits.iter().any(|digit| *digit > 9) {
+        return None;
+    }
+    let [y1, y2, y3, y4, m1, m2, d1, d2] = digits.map(i64::from);
+    Some((y1 * 1000 + y2 * 100 + y3 * 10 + y4, m1 * 10 + m2, d1 * 10 + d2))
 }
 
 /// The microseconds from 1970-01-01 to `yyyy-m-d h:m:s`, with a fraction of up to nine digits; blanks may be around it.
@@ -380,6 +394,13 @@ mod tests {
             let mut text = Vec::new();
             write_timestamp(i128::from(micros) * 1000, &mut text).unwrap();
             prop_assert_eq!(timestamp(&text), Some(micros));
+        }
+
+        #[test]
+        fn ten_characters_are_read_as_all_are(text in "[0-9]{4}-[0-3][0-9]-[0-9]{2}|[-0-9x]{10}|[0-9]{4}-[0-9]-[0-9]{1,3}") {
+            let text = text.as_bytes();
+            let plain = leading_date(text).filter(|(_, rest)| rest.is_empty()).map(|(days, _)| days);
+            prop_assert_eq!(date(text), plain);
         }
 
         #[test]
