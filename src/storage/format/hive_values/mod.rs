@@ -4,13 +4,14 @@ pub(crate) mod base64;
 pub(crate) mod decimal;
 pub(crate) mod number;
 pub(crate) mod output;
+mod texts;
 pub(crate) mod time;
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, BinaryBuilder, BinaryViewBuilder, BooleanBuilder, LargeBinaryBuilder, LargeStringBuilder, ListArray,
-    MapArray, NullArray, PrimitiveArray, PrimitiveBuilder, StringBuilder, StringViewBuilder, StructArray,
+    MapArray, NullArray, PrimitiveArray, PrimitiveBuilder, StringBuilder, StructArray,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{
@@ -55,7 +56,7 @@ pub(crate) enum Column {
     Timestamp { values: PrimitiveBuilder<Int64Type>, unit: TimeUnit, zone: Option<Arc<str>> },
     Utf8(StringBuilder),
     LargeUtf8(LargeStringBuilder),
-    Utf8View(StringViewBuilder),
+    Utf8View(BinaryViewBuilder),
     Binary(BinaryBuilder),
     LargeBinary(LargeBinaryBuilder),
     BinaryView(BinaryViewBuilder),
@@ -160,7 +161,7 @@ impl Column {
             }
             DataType::Utf8 => Column::Utf8(StringBuilder::with_capacity(rows, rows * 8)),
             DataType::LargeUtf8 => Column::LargeUtf8(LargeStringBuilder::with_capacity(rows, rows * 8)),
-            DataType::Utf8View => Column::Utf8View(StringViewBuilder::with_capacity(rows)),
+            DataType::Utf8View => Column::Utf8View(BinaryViewBuilder::with_capacity(rows)),
             DataType::Binary => Column::Binary(BinaryBuilder::with_capacity(rows, rows * 8)),
             DataType::LargeBinary => Column::LargeBinary(LargeBinaryBuilder::with_capacity(rows, rows * 8)),
             DataType::BinaryView => Column::BinaryView(BinaryViewBuilder::with_capacity(rows)),
@@ -251,7 +252,12 @@ impl Column {
     }
 
     /// Adds a text to a column of texts, with a replacement for what is no UTF-8.
+    #[inline]
     pub(crate) fn push_string(&mut self, text: &[u8]) {
+        // These are looked at together in the end.
+        if let Column::Utf8View(values) = self {
+            return values.append_value(text);
+        }
         let lossy;
         let text = match std::str::from_utf8(text) {
             Ok(text) => text,
@@ -263,7 +269,6 @@ impl Column {
         match self {
             Column::Utf8(values) => values.append_value(text),
             Column::LargeUtf8(values) => values.append_value(text),
-            Column::Utf8View(values) => values.append_value(text),
             _ => self.push_null(),
         }
     }
@@ -319,7 +324,7 @@ impl Column {
             Column::Timestamp { values, unit, zone } => timestamps(values.finish(), *unit, zone.clone()),
             Column::Utf8(values) => Arc::new(values.finish()),
             Column::LargeUtf8(values) => Arc::new(values.finish()),
-            Column::Utf8View(values) => Arc::new(values.finish()),
+            Column::Utf8View(values) => Arc::new(texts::texts(&values.finish())),
             Column::Binary(values) => Arc::new(values.finish()),
             Column::LargeBinary(values) => Arc::new(values.finish()),
             Column::BinaryView(values) => Arc::new(values.finish()),

@@ -18,13 +18,19 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
 
 /// What most dates are: year, month and day with all their digits. `None` for all others.
 fn ten_characters(text: &[u8]) -> Option<(i64, i64, i64)> {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const ABOVE_NINE: u64 = u64::from_le_bytes([0x76; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const EVERY_SECOND: u64 = u64::from_le_bytes([0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0]);
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
-    let digits = [y1, y2, y3, y4, m1, m2, d1, d2].map(|byte| byte.wrapping_sub(b'0'));
-    if digits.iter().any(|digit| *digit > 9) {
+    // All digits at once: one that is more than 9 gets its highest bit, if it does not have that already.
+    let digits = u64::from_le_bytes([y1, y2, y3, y4, m1, m2, d1, d2]) ^ ZEROS;
+    if (digits | digits.wrapping_add(ABOVE_NINE)) & HIGH != 0 {
         return None;
     }
-    let [y1, y2, y3, y4, m1, m2, d1, d2] = digits.map(i64::from);
-    Some((y1 * 1000 + y2 * 100 + y3 * 10 + y4, m1 * 10 + m2, d1 * 10 + d2))
+    let pairs = (digits & EVERY_SECOND) * 10 + (digits >> 8 & EVERY_SECOND);
+    let [century, _, year, _, month, _, day, _] = pairs.to_le_bytes();
+    Some((i64::from(century) * 100 + i64::from(year), i64::from(month), i64::from(day)))
 }
 
 /// The microseconds from 1970-01-01 to `yyyy-m-d h:m:s`, with a fraction of up to nine digits; blanks may be around it.
