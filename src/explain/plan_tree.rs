@@ -94,6 +94,8 @@ impl<'a> Walk<'a> {
         let by_operator = physical.and_then(|operator| statistics(operator).ok()).unwrap_or(Precision::Absent);
         match (by_operator, self.estimates.rows(plan)) {
             (Precision::Exact(rows), _) | (Precision::Inexact(rows), None) => Some(rows as u64),
+            // Its filters skip row groups; what they ask of each row is asked by the filter above it.
+            (Precision::Inexact(rows), _) if matches!(plan, LogicalPlan::TableScan(_)) => Some(rows as u64),
             (_, Some(rows)) => Some(rows.round() as u64),
             (Precision::Absent, None) => None,
         }

@@ -322,23 +322,33 @@ fn together(mut distinct: Vec<f64>) -> f64 {
 fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
     let matches = match_selectivity(join, left, right);
     let inner = left.rows * right.rows * matches;
-    let both = || left.columns.iter().chain(&right.columns).cloned().collect::<Vec<_>>();
+    let base_rows = left.base_rows.max(right.base_rows);
     let kept = |rows: f64, of: &Estimate| Estimate { rows, ..of.clone() };
     // The part of one side's rows that has a partner on the other.
     let part = |other: &Estimate| semi_selectivity(join, other, matches);
     match join.join_type {
-        JoinType::Inner => Estimate { rows: inner, base_rows: left.base_rows.max(right.base_rows), columns: both() },
+        JoinType::Inner => {
+            Estimate { rows: inner, base_rows, columns: [left.columns.clone(), right.columns.clone()].concat() }
+        }
         JoinType::Left => {
-            Estimate { rows: inner.max(left.rows), base_rows: left.base_rows.max(right.base_rows), columns: both() }
+            let rows = inner.max(left.rows);
+            let alone = left.rows * (1.0 - part(right));
+            Estimate { rows, base_rows, columns: [left.columns.clone(), filled(right, alone / rows)].concat() }
         }
         JoinType::Right => {
-            Estimate { rows: inner.max(right.rows), base_rows: left.base_rows.max(right.base_rows), columns: both() }
+            let rows = inner.max(right.rows);
+            let alone = right.rows * (1.0 - part(left));
+            Estimate { rows, base_rows, columns: [filled(left, alone / rows), right.columns.clone()].concat() }
         }
-        JoinType::Full => Estimate {
-            rows: inner.max(left.rows + right.rows),
-            base_rows: left.base_rows.max(right.base_rows),
-            columns: both(),
-        },
+        JoinType::Full => {
+            let rows = inner.max(left.rows + right.rows);
+            let (left_alone, right_alone) = (left.rows * (1.0 - part(right)), right.rows * (1.0 - part(left)));
+            Estimate {
+                rows,
+                base_rows,
+                columns: [filled(left, right_alone / rows), filled(right, left_alone / rows)].concat(),
+            }
+        }
         JoinType::LeftSemi => kept(left.rows * part(right), left),
         JoinType::LeftAnti => kept(left.rows * (1.0 - part(right)).max(0.1), left),
         JoinType::RightSemi => kept(right.rows * part(left), right),
@@ -354,6 +364,16 @@ fn of_join(join: &Join, left: &Estimate, right: &Estimate) -> Estimate {
             marked
         }
     }
+}
+
+/// The columns of a side of which an outer join puts NULLs into a part of its rows.
+fn filled(side: &Estimate, part: f64) -> Vec<ColumnEstimate> {
+    let part = if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 };
+    let with_nulls = |column: &ColumnEstimate| ColumnEstimate {
+        nulls: column.nulls + (1.0 - column.nulls) * part,
+        ..column.clone()
+    };
+    side.columns.iter().map(with_nulls).collect()
 }
 
 /// How many rows a join with `right` makes of each row of the left side, on average.
@@ -396,7 +416,8 @@ fn equal_keys(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
         product *= factor.powf(exponent);
         exponent *= 0.5;
     }
-    product
+    // Of several keys there are no more combinations than rows.
+    product.max(1.0 / left.base_rows.max(right.base_rows).max(1.0))
 }
 
 /// The part of one side's rows for which `other` has a partner: the values of `other` are taken to be among that side's.
