@@ -128,18 +128,17 @@ impl Histogram {
         let height = sum / (limit - 2) as f64;
         let last = self.bins.len() - 1;
         let mut kept: Vec<Bin> = Vec::with_capacity(limit);
-        let (mut below, mut end) = (0.0, 0.0);
+        let (mut below, mut end, mut start) = (0.0, 0.0, 0);
         for (index, bin) in self.bins.iter().enumerate() {
-            match kept.last_mut() {
-                Some(open) if index > 1 && index < last && below < end => *open = together(*open, *bin),
-                _ => {
-                    kept.push(*bin);
-                    // Up to the next multiple, so that what one bin has too many does not shift all that follow.
-                    end = ((below / height).floor() + 1.0) * height;
-                }
+            if index <= 1 || index == last || below >= end {
+                kept.extend(all_together(&self.bins[start..index]));
+                start = index;
+                // Up to the next multiple, so that what one bin has too many does not shift all that follow.
+                end = ((below / height).floor() + 1.0) * height;
             }
             below += bin.y;
         }
+        kept.extend(all_together(&self.bins[start..]));
         self.bins = kept;
     }
 
@@ -165,6 +164,17 @@ impl Histogram {
 fn together(a: Bin, b: Bin) -> Bin {
     let y = a.y + b.y;
     Bin { x: a.x * (a.y / y) + b.x / y * b.y, y }
+}
+
+/// Neighbours that become one, from the first to the last; `None` of none.
+fn all_together(bins: &[Bin]) -> Option<Bin> {
+    let (first, others) = bins.split_first()?;
+    // Two numbers, not a bin: how many there are is known long before where they are.
+    let (mut x, mut y) = (first.x, first.y);
+    for bin in others {
+        Bin { x, y } = together(Bin { x, y }, *bin);
+    }
+    Some(Bin { x, y })
 }
 
 /// The bits of a double as a number with the order of [`f64::total_cmp`], and of such a number the bits.
