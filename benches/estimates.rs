@@ -2,6 +2,7 @@
 
 mod harness {
     pub mod outcome;
+    pub mod queries;
 }
 
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::outcome::exit_code;
+use harness::queries;
 use ostrich::explain::report::PlanNode;
 use ostrich::session::{Session, SessionOptions};
 use ostrich::sql::source::Source;
@@ -72,16 +74,10 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(setup) = &arguments.setup {
         session.query(&std::fs::read_to_string(setup)?).await?;
     }
-    let mut queries: Vec<PathBuf> =
-        std::fs::read_dir(&arguments.queries)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    queries.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    queries.sort();
-
     println!("| query | nodes | median | 95th percentile | worst |\n|---|---:|---:|---:|---:|");
     let mut all = Errors::default();
-    for path in queries {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let source = Source::new("query", &std::fs::read_to_string(&path)?);
+    for (name, sql) in queries::of_folder(&arguments.queries)? {
+        let source = Source::new("query", &sql);
         let mut errors = Errors::default();
         for piece in session.split(&source) {
             if piece.kind() == PieceKind::Blank {

@@ -2,6 +2,7 @@
 
 mod harness {
     pub mod outcome;
+    pub mod queries;
 }
 
 use std::error::Error;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use harness::outcome::exit_code;
+use harness::queries;
 use ostrich::session::{Outcome, Session, SessionOptions};
 use ostrich::sql::source::Source;
 use ostrich::sql::splitter::PieceKind;
@@ -60,16 +62,9 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let stock = SessionContext::new();
     register_all(&stock, &arguments.data).await?;
 
-    let mut queries: Vec<PathBuf> =
-        std::fs::read_dir(&arguments.queries)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    queries.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    queries.sort();
-
     println!("| query | parsing ms | planning ms | stock ms | ratio |\n|---|---:|---:|---:|---:|");
     let mut all = Vec::new();
-    for path in queries {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let sql = std::fs::read_to_string(&path)?;
+    for (name, sql) in queries::of_folder(&arguments.queries)? {
         let mut best = Times { parsing: f64::INFINITY, ours: f64::INFINITY, stock: f64::INFINITY };
         for _ in 0..arguments.runs {
             let times = time(&ours, &stock, &sql).await.map_err(|error| format!("{name}: {error}"))?;
