@@ -1,5 +1,6 @@
 //! Running a plan: on this machine now, on a cluster later, behind one trait.
 
+mod distinct_limits;
 mod empty_sums;
 mod filter_pushdown;
 mod local;

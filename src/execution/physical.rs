@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use futures::future::BoxFuture;
 
+use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
 use super::offsets::with_offsets_kept;
@@ -33,6 +34,7 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
     let is_on = |name: &str| !disabled.contains(name);
     let mut rules = with_offsets_kept(with_requirements_met(with_empty_sums(filter_pushdown::physical_rules())));
     rules.insert(0, Arc::new(StoppableJoins));
+    rules.push(Arc::new(DistinctLimits));
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),
