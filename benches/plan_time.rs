@@ -18,6 +18,10 @@ use ostrich::session::{Outcome, Session, SessionOptions};
 use ostrich::sql::source::Source;
 use ostrich::sql::splitter::PieceKind;
 
+/// Both plan with the allocator of the command; DataFusion's Python package has it as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Arguments {
     /// A folder with the tables, each a Parquet file or a folder of them

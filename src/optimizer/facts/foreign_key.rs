@@ -7,7 +7,7 @@
 //! Rows of a UNION ALL come from several mentions, and their columns from none. What every branch references in the same columns is
 //! a foreign key of the whole: [`CommonForeignKey`].
 
-use super::{Because, Facts, Instance, KnownConstraintKind, Origin, both};
+use super::{Because, Facts, Instance, KnownConstraint, KnownConstraintKind, Origin, both};
 use crate::catalog::model::TableName;
 
 /// A foreign key of rows that come from several tables. A row with a NULL among `columns` is exempt.
@@ -32,6 +32,9 @@ pub struct ForeignKeyMatch {
 
 /// The foreign key behind `pairs` (columns of `child`, columns of `parent`). The pairs must be all that the join asks for.
 pub fn foreign_key_match(child: &Facts, parent: &Facts, pairs: &[(usize, usize)]) -> Option<ForeignKeyMatch> {
+    if !has_foreign_key(child) {
+        return None;
+    }
     let (columns, parent_columns): (Vec<usize>, Vec<usize>) = pairs.iter().copied().unzip();
     let because = parent.instances.iter().enumerate().filter(|(_, instance)| instance.complete).find_map(
         |(number, instance)| {
@@ -51,6 +54,13 @@ pub fn foreign_key_match(child: &Facts, parent: &Facts, pairs: &[(usize, usize)]
         }
     }
     Some(found)
+}
+
+/// Whether a join of these rows can follow a foreign key at all.
+pub fn has_foreign_key(child: &Facts) -> bool {
+    let is_one = |constraint: &KnownConstraint| matches!(constraint.kind, KnownConstraintKind::ForeignKey { .. });
+    !child.common_foreign_keys.is_empty()
+        || child.instances.iter().any(|instance| instance.table.constraints.iter().any(is_one))
 }
 
 /// The foreign keys of all rows of a UNION ALL.

@@ -17,6 +17,7 @@ mod foreign_key;
 mod sets;
 mod table;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -25,7 +26,7 @@ use datafusion::logical_expr::Expr;
 
 pub use cache::FactsCache;
 pub use derive::{never_null, rejects_nulls};
-pub use foreign_key::{CommonForeignKey, ForeignKeyMatch, foreign_key_match};
+pub use foreign_key::{CommonForeignKey, ForeignKeyMatch, foreign_key_match, has_foreign_key};
 pub use sets::{ColumnSet, Equivalences};
 pub use table::*;
 
@@ -65,17 +66,46 @@ pub struct Instance {
     pub at_most_once: bool,
 }
 
+/// What is known of a column: where it comes from, and, as its own fields, what is known of its values.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnFacts {
+    /// The table's column that it is, unchanged.
+    pub origin: Option<Origin>,
+    /// Most nodes say of most columns what their inputs say, and plans are wide: this is copied by the node that says something else.
+    values: Arc<ValueFacts>,
+}
+
+/// What is known of a column's values.
+#[derive(Debug, Clone, Default)]
+pub struct ValueFacts {
     /// Never NULL *in the plan* (outer joins taken into account), and why.
     pub not_null: Option<Because>,
     /// The same in every row, where NULL counts as a value.
     pub constant: Option<Constant>,
-    /// The table's column that it is, unchanged.
-    pub origin: Option<Origin>,
     /// No value is smaller / greater; NULLs are exempt. From constants, filters, file statistics.
     pub min: Option<(datafusion::common::ScalarValue, Because)>,
     pub max: Option<(datafusion::common::ScalarValue, Because)>,
+}
+
+impl From<ValueFacts> for ColumnFacts {
+    /// A column of no table.
+    fn from(values: ValueFacts) -> Self {
+        ColumnFacts { origin: None, values: Arc::new(values) }
+    }
+}
+
+impl Deref for ColumnFacts {
+    type Target = ValueFacts;
+
+    fn deref(&self) -> &ValueFacts {
+        &self.values
+    }
+}
+
+impl DerefMut for ColumnFacts {
+    fn deref_mut(&mut self) -> &mut ValueFacts {
+        Arc::make_mut(&mut self.values)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

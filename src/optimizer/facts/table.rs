@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{ScanArgs, ScanResult, Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::{Constraint, Constraints, DFSchemaRef, ScalarValue, Statistics};
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, T
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
+use super::ColumnFacts;
 use crate::catalog::model::TableName;
 use crate::storage::filtered_first;
 
@@ -165,6 +166,8 @@ pub struct KnownTable {
     inner: Arc<dyn TableProvider>,
     facts: Arc<TableFacts>,
     constraints: Constraints,
+    /// Made when first asked for, once for all mentions.
+    columns: Arc<OnceLock<Vec<ColumnFacts>>>,
     tag: Option<InstanceTag>,
     filters_first: bool,
 }
@@ -172,7 +175,7 @@ pub struct KnownTable {
 impl KnownTable {
     pub fn new(inner: Arc<dyn TableProvider>, facts: Arc<TableFacts>) -> Self {
         let constraints = facts.strict_keys();
-        KnownTable { inner, facts, constraints, tag: None, filters_first: false }
+        KnownTable { inner, facts, constraints, columns: Arc::default(), tag: None, filters_first: false }
     }
 
     /// The same table at one place of the user's text.
@@ -196,6 +199,11 @@ impl KnownTable {
 
     pub fn facts(&self) -> &Arc<TableFacts> {
         &self.facts
+    }
+
+    /// What is known of each column, which `make` makes of the table's facts and schema.
+    pub(super) fn columns(&self, make: fn(&TableFacts, &Schema) -> Vec<ColumnFacts>) -> &[ColumnFacts] {
+        self.columns.get_or_init(|| make(&self.facts, &self.inner.schema()))
     }
 
     pub fn tag(&self) -> Option<&InstanceTag> {

@@ -19,7 +19,7 @@ use super::missing::{self, Missing};
 use super::plans::{has_exactly, list, names};
 use super::planted::broken;
 use crate::optimizer::facts::{
-    Because, ColumnSet, ConstraintRef, Facts, FactsCache, Instance, Origin, foreign_key_match,
+    Because, ColumnSet, ConstraintRef, Facts, FactsCache, Instance, Origin, foreign_key_match, has_foreign_key,
 };
 use crate::optimizer::trace::MissingConstraint;
 
@@ -112,10 +112,12 @@ pub struct Candidate<'a> {
     /// What ON says beside the pairs.
     pub rest: Vec<Expr>,
     cache: &'a FactsCache,
+    /// Somebody reads the obstacles. Rules only ask whether there is one, at every join.
+    explains: bool,
 }
 
 impl<'a> Candidate<'a> {
-    /// `side` is the one that may go.
+    /// `side` is the one that may go. Its obstacles say nothing.
     pub fn new(join: &'a Join, side: Side, cache: &'a FactsCache) -> Self {
         let (stays, gone) = match side {
             Side::Right => (&join.left, &join.right),
@@ -145,7 +147,17 @@ impl<'a> Candidate<'a> {
             pairs,
             rest,
             cache,
+            explains: false,
         }
+    }
+
+    /// The same, whose obstacles say what stopped it, and what would help.
+    pub fn explained(join: &'a Join, side: Side, cache: &'a FactsCache) -> Self {
+        Candidate { explains: true, ..Candidate::new(join, side, cache) }
+    }
+
+    fn obstacle(&self, because: impl FnOnce() -> String) -> Obstacle {
+        Obstacle::new(if self.explains { because() } else { String::new() })
     }
 
     /// The join's type if the side that may go stood on the right: what is said of LEFT then holds for RIGHT, mirrored.
@@ -192,7 +204,7 @@ impl<'a> Candidate<'a> {
     }
 
     fn is_read(&self, column: usize) -> Obstacle {
-        Obstacle::new(format!("column {} is read", name_at(self.gone.schema(), column)))
+        self.obstacle(|| format!("column {} is read", name_at(self.gone.schema(), column)))
     }
 
     /// No row of the side that stays finds two partners: `key(R, J)`.
@@ -220,6 +232,9 @@ impl<'a> Candidate<'a> {
         if let Some(because) = self.gone_facts.key_within(&columns, nulls_equal) {
             return Ok(because);
         }
+        if !self.explains {
+            return Err(self.obstacle(String::new));
+        }
         let gone = self.gone_name();
         if columns.is_empty() {
             return Err(Obstacle::new(format!(
@@ -242,12 +257,14 @@ impl<'a> Candidate<'a> {
     /// whether a row finds a partner is in the proof's filters: IS NOT NULL, filters on the key, conditions on the child alone.
     pub fn finds_its_parent(&self) -> Verdict<Reference> {
         if self.join.null_aware {
-            return Err(Obstacle::new("NOT IN is also decided by NULLs in the subquery"));
+            return Err(self.obstacle(|| "NOT IN is also decided by NULLs in the subquery".to_owned()));
         }
         let (stays, gone) = (self.stays.schema(), self.gone.schema());
-        let gone_name = || self.gone_name();
         if self.pairs.is_empty() {
-            return Err(Obstacle::new(format!("no column of {} is compared with =", gone_name())));
+            return Err(self.obstacle(|| format!("no column of {} is compared with =", self.gone_name())));
+        }
+        if !self.explains && !has_foreign_key(&self.stays_facts) {
+            return Err(self.obstacle(String::new));
         }
         let mut positions = Vec::with_capacity(self.pairs.len());
         let mut key = HashMap::new();
@@ -257,10 +274,10 @@ impl<'a> Candidate<'a> {
                 .zip(plain_column(&pair.stays).and_then(|column| stays.maybe_index_of_column(column)));
             let Some((parent, child)) = found else {
                 let expr = if plain_column(&pair.gone).is_some() { &pair.stays } else { &pair.gone };
-                return Err(Obstacle::new(format!("the join compares an expression: {}", sql(expr))));
+                return Err(self.obstacle(|| format!("the join compares an expression: {}", sql(expr))));
             };
             if !equal_means_same(gone.field(parent).data_type(), stays.field(child).data_type()) {
-                return Err(Obstacle::new(format!("values of {} may be equal and yet differ", sql(&pair.gone))));
+                return Err(self.obstacle(|| format!("values of {} may be equal and yet differ", sql(&pair.gone))));
             }
             key.entry(parent).or_insert_with(|| column_at(stays, child));
             positions.push((child, parent));
@@ -269,25 +286,31 @@ impl<'a> Candidate<'a> {
         let (on_child, on_parent): (Vec<Expr>, Vec<Expr>) =
             self.rest.iter().cloned().partition(|term| !touches(term, gone) && can_be_moved(term));
         // Conditions between the child and the parent's key are conditions on the child.
-        let mut readable = by_name(gone, &key);
-        for position in 0..stays.fields().len() {
-            let column = Column::from(stays.qualified_field(position));
-            readable.insert(column.clone(), Expr::Column(column));
-        }
-        let (moved, blocking) = divide(on_parent, &readable).map_err(|error| Obstacle::new(error.to_string()))?;
+        let (moved, blocking) = match on_parent.is_empty() {
+            true => (vec![], vec![]),
+            false => {
+                let mut readable = by_name(gone, &key);
+                for position in 0..stays.fields().len() {
+                    let column = Column::from(stays.qualified_field(position));
+                    readable.insert(column.clone(), Expr::Column(column));
+                }
+                divide(on_parent, &readable).map_err(|error| Obstacle::new(error.to_string()))?
+            }
+        };
         if let Some(term) = blocking.first() {
-            return Err(Obstacle::new(format!("ON also tests {}", sql(term))));
+            return Err(self.obstacle(|| format!("ON also tests {}", sql(term))));
         }
         let stripped = strip(self.gone, &key).map_err(|error| Obstacle::new(error.to_string()))?;
         let facts =
             if stripped.moved.is_empty() { Arc::clone(&self.gone_facts) } else { self.cache.of_input(&stripped.plan) };
         let parent = one_origin(&facts, positions.iter().map(|(_, parent)| *parent));
         let Some((instance, parent_columns)) = parent else {
-            return Err(Obstacle::new(format!("what {} is joined by is not the columns of one table", gone_name())));
+            let because = || format!("what {} is joined by is not the columns of one table", self.gone_name());
+            return Err(self.obstacle(because));
         };
         let instance = &facts.instances[instance];
         if !instance.complete {
-            return Err(Obstacle::new(self.why_incomplete(&stripped.plan, instance)));
+            return Err(self.obstacle(|| self.why_incomplete(&stripped.plan, instance)));
         }
         let Some(found) = foreign_key_match(&self.stays_facts, &facts, &positions) else {
             return Err(self.no_foreign_key(instance, &positions, &parent_columns));
@@ -299,10 +322,9 @@ impl<'a> Candidate<'a> {
             }
             if pair.nulls_equal && facts.is_not_null(*parent).is_none() {
                 // Rows with NULL may find a parent whose key is NULL, or not.
-                return Err(Obstacle::new(format!(
-                    "{} may be NULL and is compared with IS NOT DISTINCT FROM",
-                    name_at(stays, *child)
-                )));
+                return Err(self.obstacle(|| {
+                    format!("{} may be NULL and is compared with IS NOT DISTINCT FROM", name_at(stays, *child))
+                }));
             }
             let term = Expr::IsNotNull(Box::new(column_at(stays, *child)));
             if !not_null.contains(&term) {
@@ -318,6 +340,9 @@ impl<'a> Candidate<'a> {
     }
 
     fn no_foreign_key(&self, parent: &Instance, positions: &[(usize, usize)], parent_columns: &[usize]) -> Obstacle {
+        if !self.explains {
+            return self.obstacle(String::new);
+        }
         let children: Vec<usize> = positions.iter().map(|(child, _)| *child).collect();
         let listed = list(children.iter().map(|column| name_at(self.stays.schema(), *column)));
         let mut obstacle = Obstacle::new(format!(
@@ -402,9 +427,7 @@ pub struct Reference {
 /// Whether an inner join may be replaced by the child's rows (rewrites 5 to 9 and 17 of the catalogue).
 pub fn inner_parent_goes(candidate: &Candidate<'_>, needs: &Needs) -> Verdict<Proof> {
     let replaced = candidate.key_in_place(needs, &candidate.compared_columns())?;
-    let at_most_once = if needs.duplicates { candidate.matches_at_most_once() } else { Ok(vec![]) };
-    let (mut because, reference) = both(at_most_once, candidate.finds_its_parent())?;
-    because.extend(reference.because);
+    let (because, reference) = parent_of_each(candidate, needs)?;
     Ok(Proof { because: distinct(because), filters: reference.filters, replaced })
 }
 
@@ -419,9 +442,7 @@ pub fn outer_side_goes(candidate: &Candidate<'_>, needs: &Needs) -> Verdict<Proo
 /// or NULL with it.
 pub fn outer_parent_goes(candidate: &Candidate<'_>, needs: &Needs) -> Verdict<Proof> {
     let replaced = candidate.key_in_place(needs, &candidate.compared_columns())?;
-    let at_most_once = if needs.duplicates { candidate.matches_at_most_once() } else { Ok(vec![]) };
-    let (mut because, reference) = both(at_most_once, candidate.finds_its_parent())?;
-    because.extend(reference.because);
+    let (because, reference) = parent_of_each(candidate, needs)?;
     if let Some(condition) = reference.filters.get(reference.nullable) {
         return Err(Obstacle::new(format!("the key is NULL where {} does not hold", sql(condition))));
     }
@@ -443,6 +464,17 @@ pub fn outer_parent_goes(candidate: &Candidate<'_>, needs: &Needs) -> Verdict<Pr
         exact.insert(column, with);
     }
     Ok(Proof { because: distinct(because), filters: vec![], replaced: exact })
+}
+
+/// Each row of the side that stays has its parent, and, where anybody counts them, just one.
+fn parent_of_each(candidate: &Candidate<'_>, needs: &Needs) -> Verdict<(Because, Reference)> {
+    let at_most_once = if needs.duplicates { candidate.matches_at_most_once() } else { Ok(vec![]) };
+    let (mut because, reference) = match at_most_once {
+        Err(obstacle) if !candidate.explains => return Err(obstacle),
+        at_most_once => both(at_most_once, candidate.finds_its_parent())?,
+    };
+    because.extend_from_slice(&reference.because);
+    Ok((because, reference))
 }
 
 /// Both, or what failed first; if declaring constraints would clear it, all of those that would be needed.

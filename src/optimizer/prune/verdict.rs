@@ -26,9 +26,8 @@ pub fn kept(plan: &LogicalPlan, facts: &FactsCache) -> Result<Vec<Kept>> {
 fn visit(plan: &LogicalPlan, needs: &Needs, facts: &FactsCache, found: &mut Vec<Kept>) -> Result<()> {
     if let LogicalPlan::Join(join) = plan {
         match join_of(plan) {
-            Some(join) => {
-                found.extend(sides(&[Side::Right, Side::Left].map(|side| Candidate::new(join, side, facts)), needs))
-            }
+            Some(join) => found
+                .extend(sides(&[Side::Right, Side::Left].map(|side| Candidate::explained(join, side, facts)), needs)),
             None => found.push(Kept {
                 join: join.join_type,
                 tables: tables(&join.right),

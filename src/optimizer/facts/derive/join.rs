@@ -215,9 +215,11 @@ impl Part<'_> {
                 column.origin = Some(Origin { instance: origin.instance + self.instances, ..origin });
             }
             if self.filled {
-                column.not_null = column.not_null.filter(|_| broken("null-extended not null"));
+                if column.not_null.is_some() && !broken("null-extended not null") {
+                    column.not_null = None;
+                }
                 let null = matches!(&column.constant, Some(Constant::Value(value)) if value.is_null());
-                if !null {
+                if !null && (no_rows || column.constant.is_some()) {
                     column.constant = no_rows.then_some(Constant::Unknown);
                 }
             }

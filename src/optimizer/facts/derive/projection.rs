@@ -11,7 +11,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator, Projection};
 
 use super::super::{
     Because, ColumnFacts, ColumnSet, CommonForeignKey, Constant, Dependency, Equivalences, Facts, FactsCache, Key,
-    both, plain_column,
+    ValueFacts, both, plain_column,
 };
 use super::{is_exact, predicate};
 use crate::functions::opaque::under_keyless;
@@ -79,11 +79,11 @@ fn is_injective(from: &DataType, to: &DataType) -> bool {
 fn column_facts(expr: &Expr, image: Image, input: &Facts, schema: &DFSchema) -> ColumnFacts {
     match image {
         Image::Same(column) => input.columns[column].clone(),
-        Image::Injective(column) => ColumnFacts {
+        Image::Injective(column) => ColumnFacts::from(ValueFacts {
             not_null: input.columns[column].not_null.clone(),
             constant: input.columns[column].constant.as_ref().map(|_| Constant::Unknown),
-            ..ColumnFacts::default()
-        },
+            ..ValueFacts::default()
+        }),
         Image::Other => computed_facts(expr, input, schema),
     }
 }
@@ -92,7 +92,7 @@ fn computed_facts(expr: &Expr, input: &Facts, schema: &DFSchema) -> ColumnFacts 
     if expr.is_volatile() {
         return ColumnFacts::default();
     }
-    let mut facts = ColumnFacts { not_null: never_null(expr, schema, input), ..ColumnFacts::default() };
+    let mut facts = ValueFacts { not_null: never_null(expr, schema, input), ..ValueFacts::default() };
     if let Expr::Literal(value, _) = expr.clone().unalias_nested().data {
         facts.constant = Some(Constant::Value(value.clone()));
         if !value.is_null() && is_exact(&value.data_type()) {
@@ -102,7 +102,7 @@ fn computed_facts(expr: &Expr, input: &Facts, schema: &DFSchema) -> ColumnFacts 
     } else if predicate::is_same_in_every_row(expr) {
         facts.constant = Some(Constant::Unknown);
     }
-    facts
+    facts.into()
 }
 
 /// The output columns that hold all that `expr` reads; `None` if one is missing, or if equal values need not give the same.

@@ -1,9 +1,12 @@
 //! A scan: what the table's constraints and its files say, as far as the scan gives its rows.
 
-use datafusion::common::DFSchema;
+use datafusion::arrow::datatypes::{FieldRef, Schema};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableScan};
 
-use super::super::{ColumnFacts, ColumnSet, Facts, Instance, Key, KnownConstraintKind, KnownTable, Origin, both};
+use super::super::{
+    ColumnFacts, ColumnSet, Facts, Instance, Key, KnownConstraintKind, KnownTable, Origin, TableFacts, ValueFacts, both,
+};
 use super::{is_exact, predicate};
 
 pub(super) fn of_scan(scan: &TableScan) -> Facts {
@@ -28,9 +31,10 @@ pub(super) fn of_scan(scan: &TableScan) -> Facts {
 /// The whole table, with all of its columns.
 fn of_table(scan: &TableScan) -> Facts {
     let schema = scan.source.schema();
-    let mut facts = Facts::nothing(schema.fields().len());
-    let Some(known) = KnownTable::of(&scan.source) else { return facts };
+    let Some(known) = KnownTable::of(&scan.source) else { return Facts::nothing(schema.fields().len()) };
     let table = known.facts();
+    let mut facts = Facts::nothing(0);
+    facts.columns = known.columns(columns).to_vec();
     facts.instances.push(Instance {
         table: table.clone(),
         schema: schema.clone(),
@@ -39,29 +43,6 @@ fn of_table(scan: &TableScan) -> Facts {
         null_extended: false,
         at_most_once: true,
     });
-    for (position, field) in schema.fields().iter().enumerate() {
-        let mut column =
-            ColumnFacts { origin: Some(Origin { instance: 0, column: position }), ..ColumnFacts::default() };
-        let files = table.columns.get(position);
-        let by_files = |what: &str| vec![table.by_files(format!("{what} of {}", field.name()))];
-        column.not_null = match table.not_null(position) {
-            Some(constraint) => Some(vec![constraint.clone()]),
-            None => files.filter(|files| files.nulls == Some(0)).map(|_| by_files("null count")),
-        };
-        // NaN is in no minimum or maximum.
-        if is_exact(field.data_type())
-            && let Some(files) = files
-        {
-            let bound = |value: &Option<_>, what: &str| {
-                let value: &datafusion::common::ScalarValue = value.as_ref()?;
-                let fits = !value.is_null() && value.data_type() == *field.data_type();
-                fits.then(|| (value.clone(), by_files(what)))
-            };
-            column.min = bound(&files.min, "minimum");
-            column.max = bound(&files.max, "maximum");
-        }
-        facts.columns[position] = column;
-    }
     for constraint in &table.constraints {
         let KnownConstraintKind::Unique { columns, .. } = &constraint.kind else { continue };
         let usable = |column: &usize| schema.fields().get(*column).is_some_and(|field| is_exact(field.data_type()));
@@ -86,6 +67,35 @@ fn of_table(scan: &TableScan) -> Facts {
         facts.at_most(rows, because);
     }
     facts
+}
+
+/// What the constraints and the files say of each column of a table.
+fn columns(table: &TableFacts, schema: &Schema) -> Vec<ColumnFacts> {
+    let of_column = |(position, field): (usize, &FieldRef)| {
+        let files = table.columns.get(position);
+        let by_files = |what: &str| vec![table.by_files(format!("{what} of {}", field.name()))];
+        let mut values = ValueFacts {
+            not_null: match table.not_null(position) {
+                Some(constraint) => Some(vec![constraint.clone()]),
+                None => files.filter(|files| files.nulls == Some(0)).map(|_| by_files("null count")),
+            },
+            ..ValueFacts::default()
+        };
+        // NaN is in no minimum or maximum.
+        if is_exact(field.data_type())
+            && let Some(files) = files
+        {
+            let bound = |value: &Option<_>, what: &str| {
+                let value: &ScalarValue = value.as_ref()?;
+                let fits = !value.is_null() && value.data_type() == *field.data_type();
+                fits.then(|| (value.clone(), by_files(what)))
+            };
+            values.min = bound(&files.min, "minimum");
+            values.max = bound(&files.max, "maximum");
+        }
+        ColumnFacts { origin: Some(Origin { instance: 0, column: position }), ..ColumnFacts::from(values) }
+    };
+    schema.fields().iter().enumerate().map(of_column).collect()
 }
 
 /// Filters inside the scan. Those that the source does not apply exactly stand above the scan as well: here they only may have

@@ -4,7 +4,7 @@
 use datafusion::logical_expr::Union;
 
 use super::super::foreign_key::common_foreign_keys;
-use super::super::{Because, ColumnFacts, Constant, Facts, FactsCache, Key, both};
+use super::super::{Because, ColumnFacts, Constant, Facts, FactsCache, Key, ValueFacts, both};
 
 pub(super) fn of_union(node: &Union, inputs: &FactsCache) -> Facts {
     let width = node.schema.fields().len();
@@ -50,7 +50,7 @@ fn common(columns: &[&ColumnFacts]) -> ColumnFacts {
     let all = |of: fn(&ColumnFacts) -> Option<&Because>| {
         columns.iter().try_fold(Because::new(), |because, column| Some(both(because, of(column)?)))
     };
-    let mut facts = ColumnFacts { not_null: all(|column| column.not_null.as_ref()), ..ColumnFacts::default() };
+    let mut facts = ValueFacts { not_null: all(|column| column.not_null.as_ref()), ..ValueFacts::default() };
     if let [first, others @ ..] = columns
         && let Some(Constant::Value(value)) = &first.constant
         && others.iter().all(|other| other.constant == first.constant)
@@ -71,7 +71,7 @@ fn common(columns: &[&ColumnFacts]) -> ColumnFacts {
             .cloned()
             .map(|max| (max, because));
     }
-    facts
+    facts.into()
 }
 
 fn add_keys(facts: &mut Facts, branches: &[&Facts]) {

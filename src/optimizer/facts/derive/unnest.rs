@@ -3,7 +3,7 @@
 use datafusion::logical_expr::Unnest;
 
 use super::super::{Dependency, Facts, FactsCache};
-use crate::optimizer::facts::{ColumnFacts, ColumnSet, CommonForeignKey};
+use crate::optimizer::facts::{ColumnSet, CommonForeignKey};
 
 pub(super) fn of_unnest(node: &Unnest, inputs: &FactsCache) -> Facts {
     let input = inputs.of_input(&node.input);
@@ -28,7 +28,7 @@ pub(super) fn of_unnest(node: &Unnest, inputs: &FactsCache) -> Facts {
     let moved = |columns: &ColumnSet| columns.iter().map(|column| kept[*column]).collect::<ColumnSet>();
     let mut facts = Facts::nothing(width);
     for (column, position) in source.columns.iter().zip(&kept) {
-        facts.columns[*position] = ColumnFacts { ..column.clone() };
+        facts.columns[*position] = column.clone();
     }
     for dependency in &source.dependencies {
         facts.add_dependency(Dependency {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{EmptyRelation, Expr, Values};
 
-use super::super::{Because, ColumnFacts, ColumnSet, Constant, Facts, Key};
+use super::super::{Because, ColumnFacts, ColumnSet, Constant, Facts, Key, ValueFacts};
 use super::is_exact;
 
 /// Larger ones are not looked through.
@@ -38,7 +38,7 @@ pub(super) fn of_values(node: &Values) -> Facts {
 }
 
 fn column_facts(values: &[&ScalarValue]) -> ColumnFacts {
-    let mut facts = ColumnFacts::default();
+    let mut facts = ValueFacts::default();
     if values.iter().all(|value| !value.is_null()) {
         facts.not_null = Some(Because::new());
     }
@@ -55,7 +55,7 @@ fn column_facts(values: &[&ScalarValue]) -> ColumnFacts {
             facts.max = Some(((*value).clone(), Because::new()));
         }
     }
-    facts
+    facts.into()
 }
 
 pub(super) fn of_empty(node: &EmptyRelation) -> Facts {
