@@ -140,6 +140,18 @@ impl Call<'_> {
         }
     }
 
+    /// A value for each row that is not NULL.
+    pub(crate) fn map_all<A: ArrowPrimitiveType, O: ArrowPrimitiveType>(
+        &self,
+        a: &Operand<A>,
+        f: impl Fn(A::Native) -> O::Native,
+    ) -> PrimitiveArray<O> {
+        match a.constant() {
+            Some(value) => PrimitiveArray::from_iter(std::iter::repeat_n(value.map(f), self.rows())),
+            None => a.values.unary(f),
+        }
+    }
+
     /// A value for each row where neither is NULL.
     pub(crate) fn map2<A: ArrowPrimitiveType, B: ArrowPrimitiveType, O: ArrowPrimitiveType>(
         &self,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, StringBuilder};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::array::{Array, ArrayRef, Int64Array, StringArray, StringBuilder, new_null_array};
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
 
+use crate::functions::columns::within_a_batch;
 use crate::functions::entry::{Entry, Help};
 use crate::functions::hive::call::{Call, Function, Gives, Kind, Takes};
-use crate::functions::hive::operand::Operand;
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![Entry::scalar(
@@ -33,39 +34,53 @@ fn conv(call: &Call) -> Result<ArrayRef> {
     let (from, to) = (call.ints(1)?, call.ints(2)?);
     // Decimal integers need not be written and read.
     if call.data_type(0).is_integer() && from.constant() == Some(Some(10)) {
-        return integers(call, &to);
+        let numbers = call.ints(0)?;
+        if let (None, Some(to)) = (numbers.constant(), to.constant()) {
+            return in_base(&numbers.values, to);
+        }
+        return row_by_row(call, |row| {
+            let (number, to) = (numbers.at(row)?, to.at(row)?);
+            is_base(to).then(|| (signed(number.unsigned_abs(), number < 0, to), to))
+        });
     }
     let numbers = call.texts(0)?;
+    row_by_row(call, |row| {
+        let (from, to) = (u64::try_from(from.at(row)?).ok()?, to.at(row)?);
+        Some((convert(numbers.at(row)?.trim(), from, to)?, to))
+    })
+}
+
+/// Columns of numbers are written one after the other, and looked at once for whether they are text.
+fn in_base(numbers: &Int64Array, base: Option<i64>) -> Result<ArrayRef> {
+    let Some(base) = base.filter(|base| is_base(*base)) else {
+        return Ok(new_null_array(&DataType::Utf8, numbers.len()));
+    };
+    let mut ends = Vec::with_capacity(numbers.len() + 1);
+    ends.push(0);
+    let mut texts = Vec::with_capacity(numbers.len() * 8);
+    let mut digits = [0; 65];
+    for number in numbers.values() {
+        let (value, negative) = signed(number.unsigned_abs(), *number < 0, base);
+        texts.extend_from_slice(write(&mut digits, negative, value, base.unsigned_abs()));
+        ends.push(within_a_batch(texts.len(), 0)? as i32);
+    }
+    let ends = OffsetBuffer::new(ends.into());
+    Ok(Arc::new(StringArray::try_new(ends, Buffer::from_vec(texts), numbers.nulls().cloned())?))
+}
+
+/// A row's number, whether it has a minus, and the base to write it in.
+fn row_by_row(call: &Call, row: impl Fn(usize) -> Option<((u64, bool), i64)>) -> Result<ArrayRef> {
     let mut built = StringBuilder::with_capacity(call.rows(), call.rows() * 8);
     let mut digits = [0; 65];
-    for row in 0..call.rows() {
-        let converted = || -> Option<(bool, u64, u64)> {
-            let (from, to) = (u64::try_from(from.at(row)?).ok()?, to.at(row)?);
-            let (value, negative) = convert(numbers.at(row)?.trim(), from, to)?;
-            Some((negative, value, to.unsigned_abs()))
-        };
-        match converted() {
-            Some((negative, value, base)) => built.append_value(write(&mut digits, negative, value, base)),
-            None => built.append_null(),
-        }
+    for number in (0..call.rows()).map(row) {
+        let written = number.map(|((value, negative), base)| write(&mut digits, negative, value, base.unsigned_abs()));
+        built.append_option(written.map(|digits| std::str::from_utf8(digits).unwrap_or_default()));
     }
     Ok(Arc::new(built.finish()))
 }
 
-fn integers(call: &Call, bases: &Operand<Int64Type>) -> Result<ArrayRef> {
-    let numbers = call.ints(0)?;
-    let mut built = StringBuilder::with_capacity(call.rows(), call.rows() * 8);
-    let mut digits = [0; 65];
-    for row in 0..call.rows() {
-        match (numbers.at(row), bases.at(row).filter(|base| BASES.contains(&base.unsigned_abs()))) {
-            (Some(number), Some(base)) => {
-                let (value, negative) = signed(number.unsigned_abs(), number < 0, base);
-                built.append_value(write(&mut digits, negative, value, base.unsigned_abs()));
-            }
-            _ => built.append_null(),
-        }
-    }
-    Ok(Arc::new(built.finish()))
+fn is_base(base: i64) -> bool {
+    BASES.contains(&base.unsigned_abs())
 }
 
 const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -73,7 +88,7 @@ const BASES: std::ops::RangeInclusive<u64> = 2..=36;
 
 /// The number, and whether it is written with a minus.
 fn convert(number: &str, from: u64, to: i64) -> Option<(u64, bool)> {
-    if !BASES.contains(&from) || !BASES.contains(&to.unsigned_abs()) || number.is_empty() {
+    if !BASES.contains(&from) || !is_base(to) || number.is_empty() {
         return None;
     }
     let (digits, is_negative) = match number.strip_prefix('-') {
@@ -109,27 +124,34 @@ fn signed(value: u64, is_negative: bool, to: i64) -> (u64, bool) {
     if is_huge { (value.wrapping_neg(), true) } else { (value, is_negative) }
 }
 
-fn write(digits: &mut [u8; 65], negative: bool, mut value: u64, base: u64) -> &str {
+fn write(digits: &mut [u8; 65], negative: bool, value: u64, base: u64) -> &[u8] {
     // The bases that are most asked for need no division, which takes far longer than all else.
-    let shift = base.is_power_of_two().then(|| base.trailing_zeros());
-    let mut start = digits.len();
-    loop {
-        let (rest, digit) = match shift {
-            Some(shift) => (value >> shift, value & (base - 1)),
-            None => (value / base, value % base),
-        };
-        start -= 1;
-        digits[start] = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
-        value = rest;
-        if value == 0 || start == 0 {
-            break;
-        }
-    }
+    let mut start = match base {
+        16 => write_by(digits, value, |value| (value >> 4, value & 15)),
+        2 => write_by(digits, value, |value| (value >> 1, value & 1)),
+        10 => write_by(digits, value, |value| (value / 10, value % 10)),
+        _ => write_by(digits, value, |value| (value / base, value % base)),
+    };
     if negative && start > 0 {
         start -= 1;
         digits[start] = b'-';
     }
-    std::str::from_utf8(&digits[start..]).unwrap_or_default()
+    &digits[start..]
+}
+
+/// Writes digits from the end, and gives where they begin; `divided` gives what is left of a number, and its last digit.
+#[inline]
+fn write_by(digits: &mut [u8; 65], mut value: u64, divided: impl Fn(u64) -> (u64, u64)) -> usize {
+    let mut start = digits.len();
+    loop {
+        let (rest, digit) = divided(value);
+        start -= 1;
+        digits[start] = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
+        value = rest;
+        if value == 0 || start == 0 {
+            return start;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +160,7 @@ mod tests {
 
     fn conv(number: &str, from: u64, to: i64) -> Option<String> {
         let (value, negative) = convert(number, from, to)?;
-        Some(write(&mut [0; 65], negative, value, to.unsigned_abs()).to_owned())
+        Some(String::from_utf8(write(&mut [0; 65], negative, value, to.unsigned_abs()).to_vec()).unwrap())
     }
 
     #[test]
@@ -156,13 +178,15 @@ mod tests {
 
     #[test]
     fn numbers_are_written_in_any_base() {
+        let written =
+            |negative, value, base| String::from_utf8(write(&mut [0; 65], negative, value, base).to_vec()).unwrap();
         for value in [0, 1, 15, 16, 255, 1_000_003, u64::MAX] {
             for base in BASES {
-                let written = write(&mut [0; 65], false, value, base).to_owned();
+                let written = written(false, value, base);
                 assert_eq!(u64::from_str_radix(&written, base as u32), Ok(value), "{written} in base {base}");
             }
-            assert_eq!(write(&mut [0; 65], false, value, 16), format!("{value:X}"));
-            assert_eq!(write(&mut [0; 65], true, value, 2), format!("-{value:b}"));
+            assert_eq!(written(false, value, 16), format!("{value:X}"));
+            assert_eq!(written(true, value, 2), format!("-{value:b}"));
         }
     }
 }

@@ -139,7 +139,10 @@ pub(crate) fn round(call: &Call, mode: Mode) -> Result<ArrayRef> {
         DataType::Float64 => {
             let numbers = call.floats(0)?;
             let rounded: Float64Array = match places(0).filter(|_| call.len() == 1 || call.is_constant(1)) {
-                Some(places) => call.map::<_, Float64Type>(&numbers, |value| Some(round_float(value, places, mode))),
+                Some(places) => {
+                    let rounding = FloatRounding::new(places, mode);
+                    call.map_all::<_, Float64Type>(&numbers, |value| rounding.round(value))
+                }
                 None => (0..call.rows()).map(|row| Some(round_float(numbers.at(row)?, places(row)?, mode))).collect(),
             };
             Ok(Arc::new(rounded))
@@ -202,41 +205,71 @@ fn round_decimal(value: i128, scale: i8, target: i8, places: i64, mode: Mode) ->
 }
 
 pub(crate) fn round_float(value: f64, places: i64, mode: Mode) -> f64 {
-    if !value.is_finite() || places > 340 {
-        return value;
+    FloatRounding::new(places, mode).round(value)
+}
+
+/// How doubles are rounded to so many places.
+struct FloatRounding {
+    places: i64,
+    mode: Mode,
+    /// Of ten, by so many places; `None`: the quick way is not for these.
+    power: Option<f64>,
+}
+
+impl FloatRounding {
+    fn new(places: i64, mode: Mode) -> Self {
+        let power = (-15..=15).contains(&places).then(|| 10_f64.powi(places.unsigned_abs() as i32));
+        FloatRounding { places, mode, power }
     }
-    if places < -340 {
-        return 0.0;
-    }
-    if (-15..=15).contains(&places) {
-        let power = 10_f64.powi(places.unsigned_abs() as i32);
-        let moved = if places >= 0 { value.abs() * power } else { value.abs() / power };
-        if moved < 1e15 {
-            // By way of an integer, which is quicker than trunc().
-            let whole = moved as i64 as f64;
-            let fraction = moved - whole;
-            // Where no digit is near a border, the binary number is on the same side of it as the digits.
-            let border = match mode {
-                Mode::Down => fraction.min(1.0 - fraction),
-                _ => (fraction - 0.5).abs(),
-            };
-            let goes_up = if border > moved * 4e-15 {
-                Some(mode != Mode::Down && fraction > 0.5)
-            } else if mode != Mode::Down && places >= 0 && moved < 1e14 {
-                // The number halfway has at most 15 digits, which are those of the double that is the nearest to it.
-                let halfway = (whole * 10.0 + 5.0) / (power * 10.0);
-                let away = mode == Mode::HalfUp || whole as i64 % 2 != 0;
-                Some(value.abs() > halfway || (value.abs() == halfway && away))
-            } else {
-                None
-            };
-            if let Some(goes_up) = goes_up {
-                let rounded = whole + f64::from(u8::from(goes_up));
-                return (if places >= 0 { rounded / power } else { rounded * power }).copysign(value);
-            }
+
+    #[inline]
+    fn round(&self, value: f64) -> f64 {
+        match self.power.and_then(|power| self.quickly(value.abs(), power)) {
+            Some(rounded) => rounded.copysign(value),
+            None => self.by_digits(value),
         }
     }
-    round_digits(value, places, mode).unwrap_or(value)
+
+    /// By arithmetic, where that gives what the digits would give.
+    #[inline]
+    fn quickly(&self, value: f64, power: f64) -> Option<f64> {
+        let moved = if self.places >= 0 { value * power } else { value / power };
+        // Nor is this true of NaN.
+        let fits = moved < 1e15;
+        if !fits {
+            return None;
+        }
+        // By way of an integer, which is quicker than trunc().
+        let whole = moved as i64 as f64;
+        let fraction = moved - whole;
+        // Where no digit is near a border, the binary number is on the same side of it as the digits.
+        let border = match self.mode {
+            Mode::Down => fraction.min(1.0 - fraction),
+            _ => (fraction - 0.5).abs(),
+        };
+        let goes_up = if border > moved * 4e-15 {
+            self.mode != Mode::Down && fraction > 0.5
+        } else if self.mode != Mode::Down && self.places >= 0 && moved < 1e14 {
+            // The number halfway has at most 15 digits, which are those of the double that is the nearest to it.
+            let halfway = (whole * 10.0 + 5.0) / (power * 10.0);
+            let away = self.mode == Mode::HalfUp || whole as i64 % 2 != 0;
+            value > halfway || (value == halfway && away)
+        } else {
+            return None;
+        };
+        let rounded = if goes_up { whole + 1.0 } else { whole };
+        Some(if self.places >= 0 { rounded / power } else { rounded * power })
+    }
+
+    #[cold]
+    fn by_digits(&self, value: f64) -> f64 {
+        match self.places {
+            _ if !value.is_finite() => value,
+            341.. => value,
+            ..-340 => 0.0,
+            places => round_digits(value, places, self.mode).unwrap_or(value),
+        }
+    }
 }
 
 /// By the shortest digits that tell the number from its neighbours, as Java writes them.
