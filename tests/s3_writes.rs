@@ -321,3 +321,22 @@ async fn refusals_name_the_place_and_leave_the_rows() {
     std::fs::remove_dir_all(server.bucket().join("p/month=1")).unwrap();
     assert_eq!(seen(&session).await, "1 a,2 a,3 b");
 }
+
+/// A database in a bucket has its managed tables there. DROP deletes their objects, and no others.
+#[tokio::test(flavor = "multi_thread")]
+async fn managed_tables_of_a_database_in_a_bucket() {
+    let server = Server::start_with(true, None).await;
+    let session = session(&server, None).await;
+    run(&session, "CREATE DATABASE d LOCATION 's3://lake/d'").await;
+    run(&session, "CREATE TABLE d.t AS SELECT 1 AS id").await;
+    run(&session, "CREATE TABLE d.tt AS SELECT 3 AS id").await;
+    run(&session, "INSERT INTO d.t VALUES (2)").await;
+    assert_eq!(rows(&session, "SELECT id FROM d.t ORDER BY id").await.unwrap(), "1,2");
+    let of = |table: &str| objects(&server, "d").iter().filter(|name| name.starts_with(table)).count();
+    assert!(of("t-") >= 2, "{:?}", objects(&server, "d"));
+    run(&session, "DROP TABLE d.t").await;
+    assert_eq!(of("t-"), 0, "{:?}", objects(&server, "d"));
+    assert_eq!(rows(&session, "SELECT id FROM d.tt").await.unwrap(), "3");
+    run(&session, "DROP DATABASE d CASCADE").await;
+    assert_eq!(objects(&server, "d"), Vec::<String>::new());
+}

@@ -187,3 +187,23 @@ async fn sessions_of_one_process_lose_no_row() {
     assert_eq!(rows(folder.path(), sql), "n,d,o\n25,24,1209\n");
     assert_eq!(hidden(folder.path()), ["last", "lock"]);
 }
+
+/// A database that says where it lies has its managed tables there, and takes them away again.
+#[test]
+fn managed_tables_lie_where_their_database_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("elsewhere");
+    rows(
+        folder.path(),
+        "CREATE DATABASE d LOCATION 'elsewhere'; CREATE TABLE d.t AS SELECT 1 AS id; INSERT INTO d.t VALUES (2); \
+         CREATE TABLE other AS SELECT 5 AS id; CREATE TEMPORARY TABLE d.passing AS SELECT 3 AS id",
+    );
+    let tables = || -> Vec<String> {
+        let entries = std::fs::read_dir(&place).expect("the database's folder");
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+    };
+    assert!(matches!(tables().as_slice(), [table] if table.starts_with("t-")), "{:?}", tables());
+    assert_eq!(rows(folder.path(), "SELECT id FROM d.t ORDER BY id"), "id\n1\n2\n");
+    rows(folder.path(), "DROP TABLE d.t");
+    assert!(tables().is_empty(), "{:?}", tables());
+}

@@ -37,7 +37,7 @@ impl Session {
             self.require_unreferenced(&inside).await?;
         }
         for relation in self.metastore.drop_database(&name, drop.cascade).await? {
-            self.delete_files_of(&relation)?;
+            self.delete_files_of(&relation).await?;
         }
         if *self.database.read() == name {
             *self.database.write() = DEFAULT_DATABASE.to_string();

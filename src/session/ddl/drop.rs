@@ -1,5 +1,6 @@
 //! DROP TABLE and DROP VIEW.
 
+use futures::{StreamExt, TryStreamExt};
 use sqlparser::ast::Spanned;
 
 use crate::catalog::model::{Relation, TableKind, TableName};
@@ -25,7 +26,7 @@ impl Session {
         }
         for name in names {
             let dropped = self.metastore.drop_relation(&name).await?;
-            self.delete_files_of(&dropped)?;
+            self.delete_files_of(&dropped).await?;
         }
         Ok(())
     }
@@ -80,7 +81,7 @@ impl Session {
     }
 
     /// Deletes the files of a managed table that the catalog no longer names. Those of others stay.
-    pub(super) fn delete_files_of(&self, relation: &Relation) -> Result<()> {
+    pub(super) async fn delete_files_of(&self, relation: &Relation) -> Result<()> {
         let Relation::Table(table) = relation else { return Ok(()) };
         if self.check_only {
             return Ok(());
@@ -88,15 +89,29 @@ impl Session {
         if table.kind != TableKind::Managed {
             return Ok(());
         }
-        let Some(folder) = Location::parse(&table.location, &self.base)?.local_root() else { return Ok(()) };
-        match std::fs::remove_dir_all(&folder) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::storage(format!(
-                "table {} is dropped, but its files could not be deleted: {}: {error}",
-                table.name,
-                folder.display()
-            ))),
-        }
+        let location = Location::parse(&table.location, &self.base)?;
+        let deleted = match location.local_root() {
+            Some(folder) => match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+                _ => Ok(()),
+            },
+            None => self.delete_objects_in(&location).await.map_err(|error| error.to_string()),
+        };
+        deleted.map_err(|error| {
+            let name = &table.name;
+            Error::storage(format!("table {name} is dropped, but its files could not be deleted: {location}: {error}"))
+        })
+    }
+
+    /// Deletes everything in a folder of a store.
+    async fn delete_objects_in(&self, folder: &Location) -> datafusion::error::Result<()> {
+        let store = self.context.state().runtime_env().object_store(folder.store())?;
+        let objects = store.list(Some(folder.root())).map_ok(|object| object.location).boxed();
+        let gone = store.delete_stream(objects).filter(|deleted| {
+            // Somebody else may have deleted it.
+            std::future::ready(!matches!(deleted, Err(object_store::Error::NotFound { .. })))
+        });
+        gone.try_for_each(|_| std::future::ready(Ok(()))).await?;
+        Ok(())
     }
 }

@@ -105,7 +105,7 @@ impl Session {
             }
         }
         match replaced {
-            Some(Relation::Table(old)) if old.location != location => self.delete_files_of(&Relation::Table(old)),
+            Some(Relation::Table(old)) if old.location != location => self.delete_files_of(&Relation::Table(old)).await,
             _ => Ok(()),
         }
     }
@@ -119,7 +119,7 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<Table> {
         let model = self.table_to_read(like, &parsed.source).await?;
-        let table = self.undeclared_table(create, name)?;
+        let table = self.undeclared_table(create, name).await?;
         Ok(Table {
             format: create.format.unwrap_or(model.format),
             columns: model.columns,
@@ -143,7 +143,7 @@ impl Session {
             return Err(Error::statement(format!("table {name} has neither columns nor files"))
                 .help("write CREATE TABLE t (a INT, …), CREATE TABLE t AS SELECT … or CREATE EXTERNAL TABLE t LOCATION 'path'"));
         }
-        let mut table = self.undeclared_table(create, name)?;
+        let mut table = self.undeclared_table(create, name).await?;
         let mut columns = columns_from(&create.columns)?;
         if create.format == Some(FileFormat::OpenCsv) {
             // It knows texts alone, whatever the columns were declared as.
@@ -188,7 +188,7 @@ impl Session {
     }
 
     /// All of a table but its columns.
-    fn undeclared_table(&self, create: &CreateTable, name: TableName) -> Result<Table> {
+    async fn undeclared_table(&self, create: &CreateTable, name: TableName) -> Result<Table> {
         let (kind, location) = match &create.location {
             Some((location, _)) => {
                 let location = self.location(location)?;
@@ -197,8 +197,15 @@ impl Session {
                 (TableKind::External, location.absolute())
             }
             None => {
-                let warehouse = if create.temporary { self.scratch()? } else { self.warehouse.clone() };
-                (TableKind::Managed, self.managed_location(&warehouse, &name)?.absolute())
+                let warehouse = if create.temporary {
+                    self.warehouse_in(&self.scratch()?, &name)?
+                } else {
+                    match self.metastore.database(&name.database).await?.and_then(|database| database.location) {
+                        Some(place) => self.location(&place)?.into_folder(),
+                        None => self.warehouse_in(&self.warehouse, &name)?,
+                    }
+                };
+                (TableKind::Managed, managed_location(&warehouse, &name)?.absolute())
             }
         };
         Ok(Table {
@@ -279,7 +286,7 @@ impl Session {
             planned.names = create.names.iter().map(fold).collect();
         }
         let (plan, state) = planned.named_plan()?;
-        let mut table = self.undeclared_table(create, name)?;
+        let mut table = self.undeclared_table(create, name).await?;
         let schema = plan.schema().as_arrow().clone();
         let partitions: Vec<String> = create.partitioned_by.iter().map(|column| fold(&column.name)).collect();
         let (columns, partition_columns) = split_columns(&schema, &partitions)?;
@@ -328,12 +335,9 @@ impl Session {
         Ok(Outcome::Done { rows })
     }
 
-    /// A place for the files of a managed table that no other table has or had: tables are renamed without their files, take each
-    /// other's place, and two processes may make one at the same time.
-    fn managed_location(&self, warehouse: &Path, name: &TableName) -> Result<Location> {
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let mut folder = warehouse.join(safe_folder(&name.database));
-        folder.push(format!("{}-{}", safe_folder(&name.name), id.get(..8).unwrap_or(&id)));
+    /// The folder of a database that says nothing else.
+    fn warehouse_in(&self, warehouse: &Path, name: &TableName) -> Result<Location> {
+        let folder = warehouse.join(safe_folder(&name.database));
         let text = folder.to_str().ok_or_else(|| {
             Error::storage(format!("the path of the catalog is not valid UTF-8: {}", folder.display()))
         })?;
@@ -364,6 +368,13 @@ impl Session {
     pub(in crate::session) fn location(&self, text: &str) -> Result<Location> {
         Location::parse(text, &self.base)
     }
+}
+
+/// A place for the files of a managed table that no other table has or had: tables are renamed without their files, take each
+/// other's place, and two processes may make one at the same time.
+fn managed_location(warehouse: &Location, name: &TableName) -> Result<Location> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    warehouse.join(&format!("{}-{}/", safe_folder(&name.name), id.get(..8).unwrap_or(&id)))
 }
 
 /// Names of databases and tables may hold anything; a folder's name may not.
