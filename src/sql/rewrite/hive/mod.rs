@@ -22,10 +22,12 @@ mod windows;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, JoinConstraint, JoinOperator, Query, Select, SetExpr, SetOperator, TableFactor, VisitMut, VisitorMut,
+    Expr, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SetExpr, SetOperator, TableFactor, VisitMut,
+    VisitorMut,
 };
 
 use super::Refusal;
+use crate::catalog::provider::looks_like_a_path;
 use crate::sql::visit::visit_mut;
 
 pub(super) fn to_ansi(part: &mut impl VisitMut) -> Result<(), Refusal> {
@@ -57,6 +59,7 @@ impl VisitorMut for Translator {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Refusal> {
+        keep_case_of_path(factor);
         flow(sampling::to_filter(factor))
     }
 
@@ -93,6 +96,17 @@ fn minus_to_except(body: &mut SetExpr) {
     }
 }
 
+/// Names are the same in any case, also in backticks. A path is not.
+fn keep_case_of_path(factor: &mut TableFactor) {
+    if let TableFactor::Table { name, .. } = factor
+        && let [ObjectNamePart::Identifier(path)] = name.0.as_mut_slice()
+        && path.quote_style.is_none()
+        && looks_like_a_path(&path.value)
+    {
+        path.quote_style = Some('"');
+    }
+}
+
 /// `a JOIN b` without a condition joins each row with each other one.
 fn cross_joins(select: &mut Select) {
     for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
@@ -115,6 +129,14 @@ mod tests {
     #[test]
     fn a_join_without_a_condition_is_a_cross_join() {
         assert_eq!(rewritten_hive("SELECT a FROM t JOIN u"), "SELECT a FROM t CROSS JOIN u");
+    }
+
+    #[test]
+    fn a_path_in_backticks_keeps_its_case() {
+        assert_eq!(
+            rewritten_hive("SELECT `A` FROM `Data/country=KR/*.parquet` JOIN `T`"),
+            "SELECT A FROM \"Data/country=KR/*.parquet\" CROSS JOIN T"
+        );
     }
 
     #[test]
