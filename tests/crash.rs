@@ -176,6 +176,9 @@ fn walk(folder: &Path, below: &str, files: &mut BTreeSet<String>, marks: &mut Ve
 }
 
 async fn kill_writers(place: Place, kills: u64, seed: u64) {
+    if !cfg!(debug_assertions) {
+        panic!("optimized builds do not die at a step: run this without --release");
+    }
     println!("seed {seed}");
     let mut random = Random(seed);
     let world = Arc::new(World { place, folder: tempfile::tempdir().expect("a folder") });
