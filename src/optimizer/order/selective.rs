@@ -20,7 +20,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, JoinType};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, Projection, TableScan};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, Join, LogicalPlan, Projection, TableScan, Union};
 
 use super::cardinality::{Estimate, Estimates, part_with_partner};
 use crate::optimizer::facts::KnownTable;
@@ -72,6 +72,10 @@ fn marked<'a>(
             let position = alias.schema.maybe_index_of_column(column)?;
             Some(Column::from(alias.input.schema().qualified_field(position)))
         }),
+        // A group that nobody asks for need not be made.
+        LogicalPlan::Aggregate(aggregate) => mapped(conditions, |column| through_groups(aggregate, column)),
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => conditions.to_vec(),
+        LogicalPlan::Union(union) => return of_union(plan, union, conditions, estimates),
         // What they hand down is not looked into.
         _ => Vec::new(),
     };
@@ -127,6 +131,32 @@ fn of_filter(filter: &Filter, kept: Option<Rc<Estimate>>, conditions: &[Conditio
         below.push(Condition { columns, part: kept.rows / kept.base_rows.max(1.0), is_on_table: true });
     }
     below
+}
+
+/// Each branch hands down what all rows have to pass.
+fn of_union<'a>(
+    plan: &'a LogicalPlan,
+    union: &'a Union,
+    conditions: &[Condition],
+    estimates: &Estimates<'a>,
+) -> Result<Option<LogicalPlan>> {
+    let of_branch = |branch: &'a Arc<LogicalPlan>| {
+        let below = mapped(conditions, |column| {
+            let position = union.schema.maybe_index_of_column(column)?;
+            Some(Column::from(branch.schema().qualified_field(position)))
+        });
+        marked(branch, &below, estimates)
+    };
+    with_new_inputs(plan, union.inputs.iter().map(of_branch).collect::<Result<Vec<_>>>()?)
+}
+
+fn through_groups(aggregate: &Aggregate, column: &Column) -> Option<Column> {
+    let position = aggregate.schema.maybe_index_of_column(column)?;
+    // Grouping sets are one expression, and no column.
+    match aggregate.group_expr.get(position)?.clone().unalias() {
+        Expr::Column(column) => Some(column),
+        _ => None,
+    }
 }
 
 fn through_projection(projection: &Projection, column: &Column) -> Option<Column> {

@@ -251,6 +251,14 @@ fn scans_that_few_rows_pass_filter_first() {
     let deep = "SELECT q.a, q.b, q.s, d.price FROM (SELECT f.sale_id AS s, f.item AS k, f.store AS a, f.coupon AS b FROM sale f) q
                 JOIN detail d ON d.sale = q.s JOIN item i ON q.k = i.item_id WHERE i.item_id = 3";
     assert!(selective(deep).contains(&"sale".to_string()), "{:?}", selective(deep));
+    // Groups that find no partner need not be made; no branch needs rows that find none.
+    let groups = "SELECT q.k, q.n FROM (SELECT item AS k, count(coupon) AS n FROM sale GROUP BY item) q
+                  JOIN refund r ON q.k = r.amount WHERE r.sale = 3";
+    assert!(selective(groups).contains(&"sale".to_string()), "{:?}", selective(groups));
+    let union =
+        "SELECT q.k, q.n FROM (SELECT item AS k, store AS n FROM sale UNION ALL SELECT line, sale FROM detail) q
+                 JOIN refund r ON q.k = r.amount WHERE r.sale = 3";
+    assert!(selective(union).contains(&"sale".to_string()), "{:?}", selective(union));
 }
 
 #[test]
