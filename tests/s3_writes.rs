@@ -334,6 +334,13 @@ async fn managed_tables_of_a_database_in_a_bucket() {
     assert_eq!(rows(&session, "SELECT id FROM d.t ORDER BY id").await.unwrap(), "1,2");
     let of = |table: &str| objects(&server, "d").iter().filter(|name| name.starts_with(table)).count();
     assert!(of("t-") >= 2, "{:?}", objects(&server, "d"));
+    // By the row alone, and by way of the numbers of rows.
+    run(&session, "UPDATE d.t SET id = id + 10 WHERE id > 1").await;
+    run(&session, "INSERT INTO d.t VALUES (4), (5)").await;
+    run(&session, "DELETE FROM d.t WHERE id IN (SELECT id + 1 FROM d.tt)").await;
+    assert_eq!(rows(&session, "SELECT id FROM d.t ORDER BY id").await.unwrap(), "1,5,12");
+    run(&session, "DELETE FROM d.t WHERE id = 1").await;
+    assert_eq!(rows(&session, "SELECT id FROM d.t ORDER BY id").await.unwrap(), "5,12");
     run(&session, "DROP TABLE d.t").await;
     assert_eq!(of("t-"), 0, "{:?}", objects(&server, "d"));
     assert_eq!(rows(&session, "SELECT id FROM d.tt").await.unwrap(), "3");

@@ -50,7 +50,8 @@ struct Change<'a> {
     table: Table,
     /// The table's files as they were listed behind the lock.
     open: FileTable,
-    root: std::path::PathBuf,
+    /// Where files may lie that nobody else sees.
+    aside: std::path::PathBuf,
     /// The places of the assigned columns, in the order of SET.
     assigned: Vec<usize>,
     statement: &'a ChangeRows,
@@ -79,14 +80,15 @@ impl Session {
             ))
             .help("INSERT OVERWRITE TABLE … SELECT … writes the rows that are to be there")));
         }
-        let Some(root) = location.local_root() else {
-            return Err(at(Error::statement(format!("{} is not on this machine's disk", table.name))));
+        let aside = match location.local_root() {
+            Some(root) => root,
+            None => self.scratch()?,
         };
         // Before the rows are read: what is written depends on them.
         let write = self.begin_locked_write(&location).await?;
         let open = self.tables.open(&self.context.state(), &table).await?;
         let assigned = assigned(statement, &table, &open, parsed)?;
-        let change = Change { table, open, root, assigned, statement, parsed };
+        let change = Change { table, open, aside, assigned, statement, parsed };
         let (touched, rows) = self.touched(&change).await?;
         if touched.is_empty() {
             return Ok(Outcome::Done { rows: Some(0) });
@@ -111,7 +113,7 @@ impl Session {
         let table = self.table_to_change(&statement.table, &parsed.source).await?;
         let open = self.tables.open(&self.context.state(), &table).await?;
         let assigned = assigned(statement, &table, &open, parsed)?;
-        let change = Change { table, open: open.clone(), root: Default::default(), assigned, statement, parsed };
+        let change = Change { table, open: open.clone(), aside: Default::default(), assigned, statement, parsed };
         self.rows_of(&change, &open).await.map(drop)
     }
 
@@ -190,7 +192,7 @@ impl Session {
         change: &Change<'_>,
         part: &FileTable,
     ) -> Result<(LogicalPlan, SessionState, Staging)> {
-        let aside = Staging::begin(&change.root)?;
+        let aside = Staging::begin(&change.aside)?;
         let state = self.context.state();
         // All rows with numbers.
         let scan =
