@@ -23,6 +23,7 @@ mod statistics;
 pub mod stores;
 mod struct_nulls;
 pub mod table;
+mod task;
 #[cfg(test)]
 mod tests;
 mod unlisted;

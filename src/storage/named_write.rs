@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::errors::write_error;
+use super::task;
 use crate::error::Error;
 
 /// The same write, if it is one, with the store's own words where it fails.
@@ -71,25 +72,13 @@ impl DataSink for NamedSink {
         let mut runtime: RuntimeEnv = context.runtime_env().as_ref().clone();
         let stores = Arc::clone(&runtime.object_store_registry);
         runtime.object_store_registry = Arc::new(NotingRegistry { stores, noted: Arc::clone(&noted) });
-        let result = sink.write_all(data, &Arc::new(with_runtime(context, runtime))).await;
+        let context = task::changed(context, context.session_config().clone(), Arc::new(runtime));
+        let result = sink.write_all(data, &context).await;
         match (result, noted.lock().take()) {
             (Err(_), Some(why)) => Err(why.into()),
             (result, _) => result,
         }
     }
-}
-
-fn with_runtime(context: &TaskContext, runtime: RuntimeEnv) -> TaskContext {
-    TaskContext::new(
-        context.task_id(),
-        context.session_id(),
-        context.session_config().clone(),
-        context.scalar_functions().clone(),
-        context.higher_order_functions().clone(),
-        context.aggregate_functions().clone(),
-        context.window_functions().clone(),
-        Arc::new(runtime),
-    )
 }
 
 /// The first failure.

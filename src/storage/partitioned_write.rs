@@ -37,6 +37,7 @@ use tokio::sync::mpsc;
 
 use super::format::TableFormat;
 use super::location::local_path;
+use super::task;
 use crate::error::Error;
 
 /// Partitions that are open at once.
@@ -113,16 +114,7 @@ impl PartitionedSink {
         if is_local(&self.sink) {
             options.objectstore_writer_buffer_size = LOCAL_BUFFER.min(options.objectstore_writer_buffer_size);
         }
-        Ok(Arc::new(TaskContext::new(
-            context.task_id(),
-            context.session_id(),
-            config,
-            context.scalar_functions().clone(),
-            context.higher_order_functions().clone(),
-            context.aggregate_functions().clone(),
-            context.window_functions().clone(),
-            context.runtime_env(),
-        )))
+        Ok(task::changed(context, config, context.runtime_env()))
     }
 
     fn keys_of(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
