@@ -8,6 +8,13 @@
 //! SELECT … FROM t AS a LEFT JOIN t AS b ON a.id = b.parent WHERE b.id IS NULL    -- a.id IS NULL was pushed to a
 //! ```
 //!
+//! A filter on a semi join's key also goes to the side that is only asked, where the name may be another column's:
+//!
+//! ```sql
+//! SELECT … FROM d JOIN (SELECT x.k FROM x WHERE EXISTS (SELECT 1 FROM y WHERE y.k2 = x.k AND y.k > x.id)) q ON q.k = d.k
+//! -- what the outer join found of d.k was pushed to y.k
+//! ```
+//!
 //! [`UnambiguousFilterPushdown`] runs DataFusion's rule on a plan in which every operator with such columns stands below a
 //! [`Guard`] that lets no filter on one of them through, and takes the guards out again.
 
@@ -17,15 +24,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{JoinType, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
+use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 /// A rule as the physical planner runs it.
@@ -73,10 +82,42 @@ fn unambiguous(schema: &Schema) -> HashSet<usize> {
 }
 
 fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    let plan = with_each_child(plan, guarded)?;
+    let plan = with_asked_side_guarded(with_each_child(plan, guarded)?)?;
     let columns = plan.schema().fields().len();
     let unambiguous = unambiguous(&plan.schema());
     Ok(if unambiguous.len() == columns { plan } else { Arc::new(Guard { plan, unambiguous }) })
+}
+
+/// A semi join whose side that is only asked lets no filter through on a column that merely has the name of a key of the other side.
+fn with_asked_side_guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let Some(join) = plan.downcast_ref::<HashJoinExec>() else { return Ok(plan) };
+    let asked = match join.join_type() {
+        JoinType::LeftSemi => 1,
+        JoinType::RightSemi => 0,
+        _ => return Ok(plan),
+    };
+    let mut sides = [Arc::clone(join.left()), Arc::clone(join.right())];
+    let column = |key: &Arc<dyn PhysicalExpr>| {
+        key.downcast_ref::<Column>().map(|column| (column.name().to_owned(), column.index()))
+    };
+    let pairs: Vec<_> = join
+        .on()
+        .iter()
+        .map(|(left, right)| if asked == 1 { (column(left), column(right)) } else { (column(right), column(left)) })
+        .collect();
+    let schema = sides[asked].schema();
+    let is_safe = |position: &usize| {
+        let name = schema.field(*position).name();
+        let of_name = || pairs.iter().filter(|(key, _)| key.as_ref().is_some_and(|(key, _)| key == name));
+        of_name().next().is_none() || of_name().any(|(_, asked)| asked.as_ref().is_some_and(|(_, at)| at == position))
+    };
+    let columns = schema.fields().len();
+    let safe: HashSet<usize> = unambiguous(&schema).into_iter().filter(is_safe).collect();
+    if safe.len() == columns {
+        return Ok(plan);
+    }
+    sides[asked] = Arc::new(Guard { plan: Arc::clone(&sides[asked]), unambiguous: safe });
+    Arc::clone(&plan).replace_children(sides.into(), ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
 fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -140,7 +181,7 @@ impl ExecutionPlan for Guard {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
             Ok([plan]) => {
-                let unambiguous = unambiguous(&plan.schema());
+                let unambiguous = &unambiguous(&plan.schema()) & &self.unambiguous;
                 Ok(Arc::new(Guard { plan, unambiguous }))
             }
             Err(children) => internal_err!("a guard of {} operators", children.len()),
