@@ -148,7 +148,7 @@ fn in_union(rules: &dyn Rules, union: Union, changed: bool) -> Result<Transforme
     for index in 0..count {
         let fields = union.inputs.iter().filter_map(|input| input.schema().fields().get(index));
         let types: Vec<DataType> = fields.map(|field| field.data_type().clone()).collect();
-        columns.push(common(&types, |left, right| rules.either(left, right)).map_err(|(left, right)| {
+        columns.push(of_result(rules, &types).map_err(|(left, right)| {
             let name = union.schema.field(index).name();
             no_common_type(&left, &right, &format!("in the column \"{name}\" of UNION"), None)
         })?);
@@ -296,6 +296,24 @@ fn common(
         }
     }
     Ok(said)
+}
+
+/// The type of what is one of these, if one of them has another. DataFusion's word counts where the dialect has none, but is not waited for:
+/// a subquery that reads the column would know it by the type of the first.
+fn of_result(rules: &dyn Rules, types: &[DataType]) -> Result<Option<DataType>, (DataType, DataType)> {
+    if let Some(said) = common(types, |left, right| rules.either(left, right))? {
+        return Ok(Some(said));
+    }
+    let mut known = types.iter().filter(|data_type| !data_type.is_null());
+    let Some(first) = known.next() else { return Ok(None) };
+    let widest = known.try_fold(first.clone(), |widest, next| {
+        if widest == *next {
+            Some(widest)
+        } else {
+            datafusion::logical_expr::binary::type_union_coercion(&widest, next)
+        }
+    });
+    Ok(widest.filter(|widest| types.iter().any(|data_type| data_type != widest)))
 }
 
 /// Two values that are compared, in the type in which they are.
@@ -572,7 +590,7 @@ impl InExpr<'_> {
         let results: Vec<&Expr> =
             when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(else_expr.as_deref()).collect();
         let types = results.iter().map(|result| self.type_of(result)).collect::<Result<Vec<_>>>()?;
-        let common = common(&types, |left, right| self.rules.either(left, right))
+        let common = of_result(self.rules, &types)
             .map_err(|(left, right)| no_common_type(&left, &right, "as results of CASE", first_span(&results)))?;
         if let Some(to) = common {
             let results = when_then_expr.iter_mut().map(|(_, then)| then).chain(else_expr.as_mut());
