@@ -4,6 +4,8 @@
 //!   words behind the expressions unread: without this, a report would lack its totals.
 //! - `GROUP BY ROLLUP (1)` → `GROUP BY ROLLUP (a)`. Inside ROLLUP, CUBE and GROUPING SETS it takes a number for a number.
 //! - `GROUP BY ROLLUP ((a, b), c)` → `GROUP BY GROUPING SETS ((a, b, c), (a, b), ())`. It knows single columns only.
+//! - `GROUP BY a, ROLLUP (b)` → `GROUP BY GROUPING SETS ((a, b), (a))`. Beside sets it adds the columns that a key determines, as keys of
+//!   every set: a subtotal would have their values.
 //! - `GROUP BY (a, b)` → `GROUP BY a, b`. It would group by a struct, whose parts cannot be selected.
 //! - `GROUP BY ()` → `GROUP BY GROUPING SETS (())`
 
@@ -19,11 +21,77 @@ pub(super) fn to_datafusion(select: &mut Select) -> Result<(), Refusal> {
     modifiers_to_sets(select)?;
     let GroupByExpr::Expressions(expressions, _) = &mut select.group_by else { return Ok(()) };
     flatten(expressions);
-    for expr in expressions {
+    for expr in expressions.iter_mut() {
         resolve_positions(expr, &select.projection)?;
         spread_composites(expr)?;
     }
+    if expressions.len() > 1 && expressions.iter_mut().any(|expr| sets_of(expr).is_some()) {
+        *expressions = vec![one_list_of_sets(expressions, &select.projection)?];
+    }
     Ok(())
+}
+
+/// Each combination of a set of each.
+fn one_list_of_sets(expressions: &[Expr], projection: &[SelectItem]) -> Result<Expr, Refusal> {
+    let mut combined: Vec<Vec<Expr>> = vec![Vec::new()];
+    for expr in expressions {
+        let sets = match expr {
+            Expr::Rollup(keys) => rollup(keys),
+            Expr::Cube(keys) => cube(keys)?,
+            Expr::GroupingSets(sets) => sets.clone(),
+            // A number is a position here, as it is without sets.
+            Expr::Value(value) => match &value.value {
+                Value::Number(digits, _) => {
+                    let column = digits.parse().ok().and_then(|position| at_position(projection, position));
+                    vec![vec![column.ok_or_else(|| no_position(digits, value.span))?]]
+                }
+                _ => vec![vec![expr.clone()]],
+            },
+            _ => vec![vec![expr.clone()]],
+        };
+        if combined.len().saturating_mul(sets.len()) > 1 << CUBE_LIMIT {
+            return Err(Refusal::new(
+                format!("GROUP BY makes more than {} grouping sets", 1 << CUBE_LIMIT),
+                expr.span(),
+            ));
+        }
+        let with_each = |before: &Vec<Expr>| {
+            let joined = sets.iter().map(|set| {
+                let mut joined = before.clone();
+                for key in set {
+                    if !joined.contains(key) {
+                        joined.push(key.clone());
+                    }
+                }
+                joined
+            });
+            joined.collect::<Vec<_>>()
+        };
+        combined = combined.iter().flat_map(with_each).collect();
+    }
+    Ok(Expr::GroupingSets(combined))
+}
+
+fn no_position(digits: &str, span: sqlparser::tokenizer::Span) -> Refusal {
+    Refusal::new(format!("GROUP BY cannot tell which column {digits} is"), span)
+        .help("name the column in the SELECT list and in GROUP BY")
+}
+
+/// All keys, all but the last, and so on.
+fn rollup(keys: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    (0..=keys.len()).rev().map(|count| keys.iter().take(count).flatten().cloned().collect()).collect()
+}
+
+/// Every subset of the keys.
+fn cube(keys: &[Vec<Expr>]) -> Result<Vec<Vec<Expr>>, Refusal> {
+    if keys.len() > CUBE_LIMIT {
+        let span = keys.iter().flatten().next().map_or(sqlparser::tokenizer::Span::empty(), Spanned::span);
+        return Err(Refusal::new(format!("CUBE takes at most {CUBE_LIMIT} groups of columns"), span));
+    }
+    let subset = |bits: usize| {
+        keys.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).flat_map(|(_, key)| key.clone()).collect()
+    };
+    Ok((0..1_usize << keys.len()).rev().map(subset).collect())
 }
 
 fn modifiers_to_sets(select: &mut Select) -> Result<(), Refusal> {
@@ -98,10 +166,7 @@ fn resolve_positions(expr: &mut Expr, projection: &[SelectItem]) -> Result<(), R
                 let span = value.span;
                 let Value::Number(digits, _) = &value.value else { continue };
                 let Ok(position) = digits.parse::<usize>() else { continue };
-                *key = at_position(projection, position).ok_or_else(|| {
-                    Refusal::new(format!("GROUP BY cannot tell which column {position} is"), span)
-                        .help("name the column in the SELECT list and in GROUP BY")
-                })?;
+                *key = at_position(projection, position).ok_or_else(|| no_position(digits, span))?;
             }
             Expr::Function(function) if nested => {
                 let Some(name) = bare(&function.name) else { continue };
@@ -140,19 +205,7 @@ fn spread_composites(expr: &mut Expr) -> Result<(), Refusal> {
     if keys.iter().all(|key| key.len() == 1) {
         return Ok(());
     }
-    let keys = std::mem::take(keys);
-    let sets = if is_rollup {
-        (0..=keys.len()).rev().map(|count| keys.iter().take(count).flatten().cloned().collect()).collect()
-    } else {
-        if keys.len() > CUBE_LIMIT {
-            let span = keys.iter().flatten().next().map_or(sqlparser::tokenizer::Span::empty(), Spanned::span);
-            return Err(Refusal::new(format!("CUBE takes at most {CUBE_LIMIT} groups of columns"), span));
-        }
-        let subset = |bits: usize| {
-            keys.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).flat_map(|(_, key)| key.clone()).collect()
-        };
-        (0..1_usize << keys.len()).rev().map(subset).collect()
-    };
+    let sets = if is_rollup { rollup(keys) } else { cube(keys)? };
     *expr = Expr::GroupingSets(sets);
     Ok(())
 }
@@ -191,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn sets_and_keys_become_one_list_of_sets() {
+        assert_eq!(groups("a, ROLLUP (s)"), "GROUPING SETS ((a, s), (a))");
+        assert_eq!(groups("1, ROLLUP (s), GROUPING SETS ((b), ())"), "GROUPING SETS ((a, s, b), (a, s), (a, b), (a))");
+        assert_eq!(groups("a, CUBE (a, s)"), "GROUPING SETS ((a, s), (a, s), (a), (a))");
+        refused("SELECT *, a FROM t GROUP BY ▸2, ROLLUP (s)", "GROUP BY cannot tell which column 2 is");
+        let many = "SELECT a FROM t GROUP BY CUBE (a, b, c, d, e, f, g), CUBE (▸a, b, c, d, e, f)";
+        refused(many, "GROUP BY makes more than 4096 grouping sets");
+    }
+
+    #[test]
     fn columns_in_parentheses_are_columns() {
         assert_eq!(groups("(a, s)"), "a, s");
         assert_eq!(groups("b, (a, s), ()"), "b, a, s");
@@ -200,7 +263,6 @@ mod tests {
     #[test]
     fn plain_groups_are_left_alone() {
         unchanged("SELECT a, s, sum(b) FROM t GROUP BY 1, s");
-        unchanged("SELECT a, sum(b) FROM t GROUP BY a, ROLLUP (s), GROUPING SETS ((b), ())");
         unchanged("SELECT a, sum(b) FROM t GROUP BY ALL");
     }
 
