@@ -3,6 +3,7 @@
 mod aggregate_parts;
 mod counted_rows;
 mod dependent_joins;
+mod distinct_groups;
 #[doc(hidden)]
 pub mod early_groups;
 pub mod facts;
@@ -72,6 +73,18 @@ const PUSH_DOWN: &str = "push_down_filter";
 /// What mends its predicates comes before it.
 const DECORRELATION: &str = "decorrelate_predicate_subquery";
 
+/// Plans cannot be made without these, or not of every query.
+pub const NEEDED: [&str; 8] = [
+    "rewrite_set_comparison",
+    "replace_distinct_aggregate",
+    DECORRELATION,
+    "scalar_subquery_to_join",
+    "decorrelate_lateral_join",
+    "extract_equijoin_predicate",
+    "eliminate_limit",
+    "opaque_grouping_keys",
+];
+
 /// What drops sort keys and group keys that others seem to determine.
 const KEY_READERS: [&str; 2] = ["eliminate_duplicated_expr", "optimize_projections"];
 
@@ -102,6 +115,7 @@ pub fn rule_names() -> Vec<String> {
 fn all(disabled: &HashSet<String>, trace: SharedTrace) -> Vec<Rule> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != REPLACED);
+    distinct_groups::guard(&mut rules);
     null_safe_joins::guard(&mut rules);
     groups_of_no_rows::guard(&mut rules);
     let place = rules.iter().position(|rule| rule.name() == PREDECESSOR).map_or(rules.len(), |index| index + 1);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::error::ArrowError;
-use datafusion::error::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, TableScan, TableScanBuilder};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use futures::StreamExt;
@@ -151,7 +153,11 @@ impl Session {
         let state = with_physical_planner(SessionStateBuilder::new_from_existing(planned.state.clone()), disabled)
             .with_optimizer_rules(rules_with_prune(disabled, SharedTrace::default()))
             .build();
-        let mut execution = self.start(Planned { plan: planned.plan.clone(), state, names: Vec::new() }).await?;
+        let plan = match disabled.contains(PRUNE) {
+            true => without_keys(planned.plan.clone())?,
+            false => planned.plan.clone(),
+        };
+        let mut execution = self.start(Planned { plan, state, names: Vec::new() }).await?;
         while let Some(batch) = execution.stream.next().await {
             let batch = batch.map_err(|error| in_statement(&error, source))?;
             take(&batch).map_err(DataFusionError::from)?;
@@ -186,6 +192,22 @@ fn query_in(statement: &Statement) -> Result<&Query> {
 async fn plan(query: &Query, tables: &StatementTables, source: &Arc<Source>) -> Result<Planned> {
     let statement = ast::Statement::Query(Box::new(query.clone()));
     plan_ast(PlannedStatement::Statement(Box::new(statement)), tables, source).await
+}
+
+/// The plan over tables without keys: DataFusion's own rules draw conclusions from them, too.
+fn without_keys(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
+    let without = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::yes(node.recompute_schema()?)) };
+        let Some(known) = KnownTable::of(&scan.source) else { return Ok(Transformed::no(node)) };
+        let source = provider_as_source(Arc::new(known.without_keys()));
+        let TableScan { table_name, projection, filters, fetch, .. } = scan.clone();
+        let scan = TableScanBuilder::new(table_name, source)
+            .with_projection(projection)
+            .with_filters(filters)
+            .with_fetch(fetch);
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan.build()?)))
+    });
+    without.data()
 }
 
 /// A state that leaves logical plans as they are: they have been optimized.

@@ -262,6 +262,10 @@ impl Session {
             names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect();
         let known = crate::optimizer::rule_names();
         for name in &names {
+            if crate::optimizer::NEEDED.contains(&name.as_str()) {
+                let error = Error::statement(format!("plans cannot be made without the optimizer rule \"{name}\""));
+                return Err(error.help("EXPLAIN RULES shows what each rule changed"));
+            }
             if !known.contains(name) {
                 let error = Error::statement(format!("no optimizer rule \"{name}\""));
                 return Err(match nearest(name, known.iter().map(String::as_str)) {

@@ -183,6 +183,11 @@ impl KnownTable {
         KnownTable { tag: Some(tag), ..self.clone() }
     }
 
+    /// The same table, of whose keys DataFusion's rules know nothing.
+    pub fn without_keys(&self) -> Self {
+        KnownTable { constraints: Constraints::default(), ..self.clone() }
+    }
+
     /// The same table, whose scans decode what filters need first, and the rest of few rows.
     pub fn filtering_first(&self) -> Self {
         KnownTable { filters_first: true, ..self.clone() }

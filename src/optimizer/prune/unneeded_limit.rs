@@ -47,15 +47,32 @@ impl PruneRule for UnneededLimit {
             LogicalPlan::Sort(sort) => LogicalPlan::Sort(Sort { fetch: None, ..sort.clone() }),
             _ => input.as_ref().clone(),
         };
-        let rows = if *most == 1 { "row" } else { "rows" };
-        context.trace.record(Event {
-            rule: self.name(),
-            change: Change::Clause(Clause::Limit),
-            because: format!("there are at most {most} {rows}"),
-            constraints: most_because.clone(),
-            added_filter: None,
-        });
+        // The same LIMIT may be there once more, where DataFusion pushed it down to.
+        if !stops_below(input, fetch) {
+            let rows = if *most == 1 { "row" } else { "rows" };
+            context.trace.record(Event {
+                rule: self.name(),
+                change: Change::Clause(Clause::Limit),
+                because: format!("there are at most {most} {rows}"),
+                constraints: most_because.clone(),
+                added_filter: None,
+            });
+        }
         Ok(Some(rewritten))
+    }
+}
+
+/// Something below gives no more than so many rows because it is told so.
+fn stops_below(plan: &LogicalPlan, rows: usize) -> bool {
+    match plan {
+        LogicalPlan::Projection(node) => stops_below(&node.input, rows),
+        LogicalPlan::SubqueryAlias(node) => stops_below(&node.input, rows),
+        LogicalPlan::Sort(node) => node.fetch == Some(rows) || stops_below(&node.input, rows),
+        LogicalPlan::TableScan(node) => node.fetch == Some(rows),
+        LogicalPlan::Limit(node) => {
+            matches!(node.get_fetch_type(), Ok(FetchType::Literal(Some(fetch))) if fetch == rows)
+        }
+        _ => false,
     }
 }
 
