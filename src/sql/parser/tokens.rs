@@ -12,6 +12,22 @@ use crate::sql::splitter::{Piece, token_ranges};
 use crate::sql::statement::StatementText;
 use crate::sql::variables::Variables;
 
+/// How a variable that is not defined would be.
+fn way_out(reference: &str, variables: &Variables) -> String {
+    let name = match reference.split_once(':') {
+        None => reference,
+        Some(("hivevar", name)) => name,
+        Some(("hiveconf", name)) => return format!("set it before: SET {name} = …"),
+        Some(("env", name)) => return format!("the environment has no {name}"),
+        Some((other, _)) => return format!("there is no {other}: …; there are hivevar, hiveconf and env"),
+    };
+    // One that was given as `hivevar:name` is found by no name.
+    match nearest(name, variables.iter().map(|(name, _)| name).filter(|name| !name.contains(':'))) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("define it with --var {name}=… or \\set {name} …"),
+    }
+}
+
 /// The tokens of a piece, with places in its source, and the text they were read from.
 pub(super) fn read(
     piece: &Piece,
@@ -23,10 +39,7 @@ pub(super) fn read(
     let expanded = variables.expand(piece.text(), dialect).map_err(|undefined| {
         let span = source.span(start + undefined.range.start..start + undefined.range.end);
         let error = Error::statement(format!("variable \"{}\" is not defined", undefined.name)).at(source, span);
-        match nearest(&undefined.name, variables.iter().map(|(name, _)| name)) {
-            Some(name) => error.help(format!("did you mean \"{name}\"?")),
-            None => error.help(format!("define it with --var {0}=… or \\set {0} …", undefined.name)),
-        }
+        error.help(way_out(&undefined.name, variables))
     })?;
 
     let mut tokens = Vec::new();

@@ -17,6 +17,7 @@ use super::keywords::{CREATED, DROPPED, EXPLAINED, KEYWORDS, SHOWN, STATEMENTS, 
 use super::names::Names;
 use crate::catalog::model::{TableName, beside, in_catalog};
 use crate::names::quote_identifier;
+use crate::sql::dialect::Dialect;
 use crate::sql::source::Source;
 use crate::sql::splitter::{Piece, PieceKind, split};
 
@@ -180,6 +181,11 @@ impl<'a> Statement<'a> {
             candidates.retain(|candidate| !candidate.replacement.ends_with(['(', ' ', '.']));
             for candidate in &mut candidates {
                 candidate.replacement = quote(&candidate.replacement);
+            }
+        }
+        if self.at_hand.dialect == Dialect::Hive {
+            for candidate in &mut candidates {
+                candidate.replacement = in_backticks(&candidate.replacement);
             }
         }
         (start, candidates)
@@ -392,6 +398,15 @@ fn plain(text: &str) -> Candidate {
 fn named<'n>(typed: &str, names: impl Iterator<Item = &'n String>) -> Vec<Candidate> {
     let typed = typed.to_lowercase();
     names.filter(|name| name.to_lowercase().starts_with(&typed)).map(|name| plain(&quote_identifier(name))).collect()
+}
+
+/// Hive's quotes in the place of SQL's: there `"a b"` is a string.
+fn in_backticks(name: &str) -> String {
+    let (name, end) = name.strip_suffix('.').map_or((name, ""), |name| (name, "."));
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(inner) => format!("`{}`{end}", inner.replace("\"\"", "\"").replace('`', "``")),
+        None => format!("{name}{end}"),
+    }
 }
 
 /// The names of what has names in it.
