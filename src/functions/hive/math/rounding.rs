@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int64Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::ReturnFieldArgs;
@@ -159,7 +161,13 @@ pub(crate) fn round(call: &Call, mode: Mode) -> Result<ArrayRef> {
                     })
                     .collect(),
             };
-            convert(&(Arc::new(rounded) as ArrayRef), call.gives())
+            // Narrow ones, too.
+            Ok(match call.gives() {
+                DataType::Int8 => Arc::new(rounded.unary::<_, Int8Type>(|value| value as i8)),
+                DataType::Int16 => Arc::new(rounded.unary::<_, Int16Type>(|value| value as i16)),
+                DataType::Int32 => Arc::new(rounded.unary::<_, Int32Type>(|value| value as i32)),
+                other => convert(&(Arc::new(rounded) as ArrayRef), other)?,
+            })
         }
     }
 }
@@ -224,10 +232,12 @@ impl FloatRounding {
 
     #[inline]
     fn round(&self, value: f64) -> f64 {
-        match self.power.and_then(|power| self.quickly(value.abs(), power)) {
+        let rounded = match self.power.and_then(|power| self.quickly(value.abs(), power)) {
             Some(rounded) => rounded.copysign(value),
             None => self.by_digits(value),
-        }
+        };
+        // Decimal digits know no negative zero; this makes one a zero.
+        rounded + 0.0
     }
 
     /// By arithmetic, where that gives what the digits would give.
@@ -319,6 +329,8 @@ mod tests {
         assert_eq!(round_float(0.29, 2, Mode::Down), 0.29);
         assert_eq!(round_float(-1234.567, -2, Mode::Down), -1200.0);
         assert!(round_float(f64::NAN, 2, Mode::HalfUp).is_nan());
+        assert!(round_float(-0.3, 0, Mode::HalfUp).is_sign_positive());
+        assert!(round_float(-1e-300, 5, Mode::HalfUp).is_sign_positive());
         assert_eq!(round_float(f64::MIN, -400, Mode::HalfUp), 0.0);
     }
 
