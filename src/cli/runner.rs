@@ -384,7 +384,7 @@ impl Runner {
                 let output = OutputFile::create(result_file(folder, file, self.results, options.format))?;
                 finished.insert(output).sink()?
             }
-            Target::File(_) if options.format.is_binary() && self.results > 1 => {
+            _ if options.format.is_binary() && self.results > 1 => {
                 return Err(
                     Error::usage("a file of this format holds one result").help("-o DIR/ writes a file a result")
                 );

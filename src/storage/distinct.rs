@@ -17,6 +17,8 @@ use thrift::protocol::{TCompactInputProtocol, TInputProtocol, TType};
 
 /// So many values, in a sample of ten times as many rows, are taken for all that there are.
 const FEW: u64 = 1000;
+/// The bytes of a dictionary of some ten thousand numbers.
+const SMALL: i64 = 128 * 1024;
 /// No header of a dictionary's page is longer: it is a handful of numbers.
 const HEADER: u64 = 128;
 
@@ -35,8 +37,9 @@ pub(crate) async fn of_parquet(
     let of_column = |name: &str| {
         let (index, field) = parquet_column(footer.file_metadata().schema_descr(), schema, name)?;
         let column = group.columns().get(index).filter(|_| !field.data_type().is_nested())?;
-        // Of numbers the range says more than the values until then.
-        (is_dictionary_only(column) || !field.data_type().is_numeric()).then_some(column)
+        // Of numbers the range says enough, where they have many values; of text nothing else says anything.
+        (!field.data_type().is_numeric() || (is_dictionary_only(column) && has_small_dictionary(column)))
+            .then_some(column)
     };
     let mut of_columns = FuturesOrdered::new();
     for field in schema.fields() {
@@ -48,6 +51,10 @@ pub(crate) async fn of_parquet(
         });
     }
     of_columns.collect().await
+}
+
+fn has_small_dictionary(column: &ColumnChunkMetaData) -> bool {
+    column.dictionary_page_offset().is_some_and(|start| column.data_page_offset().saturating_sub(start) <= SMALL)
 }
 
 fn is_dictionary_only(column: &ColumnChunkMetaData) -> bool {

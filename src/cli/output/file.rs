@@ -33,9 +33,14 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// A storage error that names the path: its folder is missing, it is a folder, permission is denied.
+    /// A storage error that names the path: its folder is missing, it is a folder, permission is denied. A usage error if its name says
+    /// that it is compressed.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
+        if names_compression(&path) {
+            return Err(Error::usage(format!("what is written to \"{}\" would not be compressed", path.display()))
+                .help("COPY (SELECT …) TO 'rows.csv.gz' compresses, and so does | gzip > rows.csv.gz"));
+        }
         let target = open_target(&path).map_err(|error| cannot_write(&path, &error))?;
         Ok(OutputFile { path, target })
     }
@@ -79,6 +84,13 @@ impl OutputFile {
             Target::WriteThrough(file) => file,
         }
     }
+}
+
+/// Others would read the file as compressed.
+fn names_compression(path: &Path) -> bool {
+    const ENDINGS: [&str; 5] = ["gz", "bz2", "xz", "zst", "zstd"];
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
 fn open_target(path: &Path) -> io::Result<Target> {
