@@ -270,7 +270,8 @@ const DATA_FILES: [&str; 16] = [
     "feather", "ipc", "orc",
 ];
 
-const COMPRESSIONS: [&str; 5] = ["gz", "bz2", "xz", "zst", "zstd"];
+/// Endings of compressed files.
+pub(crate) const COMPRESSIONS: [&str; 5] = ["gz", "bz2", "xz", "zst", "zstd"];
 
 /// Whether a name in FROM can only be meant as a path.
 pub(crate) fn looks_like_a_path(name: &str) -> bool {

@@ -97,19 +97,18 @@ fn with_asked_side_guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execu
         _ => return Ok(plan),
     };
     let mut sides = [Arc::clone(join.left()), Arc::clone(join.right())];
-    let column = |key: &Arc<dyn PhysicalExpr>| {
-        key.downcast_ref::<Column>().map(|column| (column.name().to_owned(), column.index()))
-    };
-    let pairs: Vec<_> = join
+    let (schema, given) = (sides[asked].schema(), sides[1 - asked].schema());
+    let place = |key: &Arc<dyn PhysicalExpr>| key.downcast_ref::<Column>().map(Column::index);
+    // The keys that the join gives, and their partners.
+    let pairs: Vec<(Option<usize>, Option<usize>)> = join
         .on()
         .iter()
-        .map(|(left, right)| if asked == 1 { (column(left), column(right)) } else { (column(right), column(left)) })
+        .map(|(left, right)| if asked == 1 { (place(left), place(right)) } else { (place(right), place(left)) })
         .collect();
-    let schema = sides[asked].schema();
     let is_safe = |position: &usize| {
         let name = schema.field(*position).name();
-        let of_name = || pairs.iter().filter(|(key, _)| key.as_ref().is_some_and(|(key, _)| key == name));
-        of_name().next().is_none() || of_name().any(|(_, asked)| asked.as_ref().is_some_and(|(_, at)| at == position))
+        let of_name = || pairs.iter().filter(|(key, _)| key.is_some_and(|key| given.field(key).name() == name));
+        of_name().next().is_none() || of_name().any(|(_, partner)| *partner == Some(*position))
     };
     let columns = schema.fields().len();
     let safe: HashSet<usize> = unambiguous(&schema).into_iter().filter(is_safe).collect();

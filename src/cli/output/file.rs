@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::Destination;
+use crate::catalog::provider::COMPRESSIONS;
 use crate::error::{Error, Result};
 
 /// An output file in the making. Dropped without [`commit`](OutputFile::commit), it leaves no trace.
@@ -88,9 +89,8 @@ impl OutputFile {
 
 /// Others would read the file as compressed.
 fn names_compression(path: &Path) -> bool {
-    const ENDINGS: [&str; 5] = ["gz", "bz2", "xz", "zst", "zstd"];
     let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
+    ending.is_some_and(|ending| COMPRESSIONS.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
 fn open_target(path: &Path) -> io::Result<Target> {
