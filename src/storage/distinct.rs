@@ -13,6 +13,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use parquet::arrow::parquet_column;
 use parquet::basic::Encoding;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::statistics::Statistics;
 use thrift::protocol::{TCompactInputProtocol, TInputProtocol, TType};
 
 /// So many values, in a sample of ten times as many rows, are taken for all that there are.
@@ -37,9 +38,9 @@ pub(crate) async fn of_parquet(
     let of_column = |name: &str| {
         let (index, field) = parquet_column(footer.file_metadata().schema_descr(), schema, name)?;
         let column = group.columns().get(index).filter(|_| !field.data_type().is_nested())?;
-        // Of numbers the range says enough, where they have many values; of text nothing else says anything.
-        (!field.data_type().is_numeric() || (is_dictionary_only(column) && has_small_dictionary(column)))
-            .then_some(column)
+        // Of numbers the range says enough, where they have many values all over the file; of text nothing else says anything.
+        let tells = || has_small_dictionary(column) || is_in_order(footer, index);
+        (!field.data_type().is_numeric() || (is_dictionary_only(column) && tells())).then_some(column)
     };
     let mut of_columns = FuturesOrdered::new();
     for field in schema.fields() {
@@ -55,6 +56,27 @@ pub(crate) async fn of_parquet(
 
 fn has_small_dictionary(column: &ColumnChunkMetaData) -> bool {
     column.dictionary_page_offset().is_some_and(|start| column.data_page_offset().saturating_sub(start) <= SMALL)
+}
+
+/// Each row group has values of its own, or nearly: what one has the others do not. So there are holes where it has some, as in the numbers
+/// of orders.
+fn is_in_order(footer: &ParquetMetaData, column: usize) -> bool {
+    let ranges =
+        footer.row_groups().iter().map(|group| range(group.columns().get(column)?)).collect::<Option<Vec<_>>>();
+    let Some(ranges) = ranges.filter(|ranges| ranges.len() > 1) else { return false };
+    let lowest = ranges.iter().map(|(low, _)| *low).min().unwrap_or_default();
+    let highest = ranges.iter().map(|(_, high)| *high).max().unwrap_or_default();
+    let covered: i128 = ranges.iter().map(|(low, high)| high - low + 1).sum();
+    covered <= (highest - lowest + 1) * 5 / 4
+}
+
+/// The least and the greatest whole number of a column chunk.
+fn range(column: &ColumnChunkMetaData) -> Option<(i128, i128)> {
+    match column.statistics()? {
+        Statistics::Int32(values) => Some(((*values.min_opt()?).into(), (*values.max_opt()?).into())),
+        Statistics::Int64(values) => Some(((*values.min_opt()?).into(), (*values.max_opt()?).into())),
+        _ => None,
+    }
 }
 
 fn is_dictionary_only(column: &ColumnChunkMetaData) -> bool {

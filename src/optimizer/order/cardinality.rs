@@ -13,7 +13,8 @@ use datafusion::common::DFSchema;
 use datafusion::common::stats::Precision;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, FetchType, Filter, Join, JoinType, LogicalPlan, Projection, SkipType, TableScan,
+    Aggregate, Distinct, Expr, FetchType, Filter, Join, JoinType, LogicalPlan, Operator, Projection, SkipType,
+    TableScan,
 };
 
 use super::selectivity::{filtered, number};
@@ -403,8 +404,16 @@ pub fn part_with_partner(join: &Join, left: &Estimate, right: &Estimate) -> f64 
 
 /// The part of all pairs of rows that a join's conditions leave.
 fn match_selectivity(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
-    let equal = equal_keys(join, left, right);
-    if join.filter.is_some() { equal * 0.3 } else { equal }
+    equal_keys(join, left, right) * join.filter.as_ref().map_or(1.0, residual_selectivity)
+}
+
+/// The part of the pairs with the same keys that the rest of a join's conditions leaves. Two values differ more often than not.
+fn residual_selectivity(filter: &Expr) -> f64 {
+    let differ = |part: &&Expr| match part {
+        Expr::BinaryExpr(comparison) => matches!(comparison.op, Operator::NotEq | Operator::IsDistinctFrom),
+        _ => false,
+    };
+    if split_conjunction(filter).iter().all(differ) { 0.9 } else { 0.3 }
 }
 
 /// The part of all pairs of rows that have the same keys.
@@ -431,7 +440,13 @@ fn equal_keys(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
 
 /// The part of one side's rows for which `other` has a partner: the values of `other` are taken to be among that side's.
 fn semi_selectivity(join: &Join, other: &Estimate, matches: f64) -> f64 {
-    if join.on.is_empty() { 0.5 } else { (other.rows * matches).min(1.0) }
+    let partners = other.rows * matches;
+    match &join.filter {
+        _ if join.on.is_empty() => 0.5,
+        None => partners.min(1.0),
+        // Each of the rows with the same key passes by chance; none may, where more than one is expected to.
+        Some(_) => 1.0 - (-partners).exp(),
+    }
 }
 
 /// The number of distinct values of a join key. Of a key column only the rows that are left count, since the other side's values
