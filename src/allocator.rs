@@ -1,4 +1,4 @@
-//! mimalloc, told to keep what was freed for a second.
+//! mimalloc, told to keep what was freed for ten seconds.
 //!
 //! By itself it gives memory back to the system after ten milliseconds. A scan takes and frees a buffer for each column of each row group,
 //! and the system clears every page that it gives out again: that was a third of the time of a scan.
@@ -12,7 +12,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// `mi_option_purge_delay` in mimalloc.h, which the crate has no name for.
 const PURGE_DELAY: c_int = 15;
-const MILLISECONDS: c_long = 1000;
+const MILLISECONDS: c_long = 10_000;
 
 unsafe extern "C" {
     /// Not where the environment sets the option (`MIMALLOC_PURGE_DELAY`).

@@ -3,6 +3,7 @@
 mod distinct_limits;
 mod empty_sums;
 mod filter_pushdown;
+pub(crate) mod kernels;
 mod local;
 pub mod memory;
 mod offsets;
@@ -11,6 +12,7 @@ pub(crate) mod planning;
 pub mod progress;
 mod requirements;
 mod shared;
+mod small_sides;
 mod stoppable;
 
 use std::fmt::Debug;

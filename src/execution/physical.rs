@@ -19,27 +19,33 @@ use futures::future::BoxFuture;
 use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
+use super::kernels::Kernels;
 use super::offsets::with_offsets_kept;
 use super::requirements::with_requirements_met;
 use super::shared::{SharedPlanner, ShowSharedSubplans};
+use super::small_sides::{SmallSides, with_marks_taken_out};
 use super::stoppable::StoppableJoins;
 use crate::functions::exact_integers;
 use crate::optimizer::order::selective::{self, with_selective_scans};
 use crate::optimizer::order::sides::{self, oriented};
+use crate::optimizer::order::small_sides::{self, with_small_sides};
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
 use crate::sql::dialect::Dialect;
 
 /// A builder of session states whose physical plans are made here, without the rewrites in `disabled`.
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
     let is_on = |name: &str| !disabled.contains(name);
-    let mut rules = with_offsets_kept(with_requirements_met(with_empty_sums(filter_pushdown::physical_rules())));
+    let rules = with_offsets_kept(with_requirements_met(with_empty_sums(filter_pushdown::physical_rules())));
+    let mut rules = with_marks_taken_out(rules);
     rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(DistinctLimits));
+    rules.push(Arc::new(Kernels::new(disabled)));
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),
         shares: is_on(shared_subplans::NAME),
         filters_first: is_on(selective::NAME),
+        collects: is_on(small_sides::NAME),
     }))
 }
 
@@ -48,6 +54,7 @@ struct QueryPlanner {
     orients: bool,
     shares: bool,
     filters_first: bool,
+    collects: bool,
 }
 
 impl PlanQuery for QueryPlanner {
@@ -102,28 +109,37 @@ impl QueryPlanner {
     async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         match if self.shares { share(plan)? } else { None } {
             None => {
-                let marked = self.marked(plan)?;
+                let marked = self.marked(plan, session)?;
                 let plan = marked.as_ref().unwrap_or(plan);
-                DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await
+                let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(SmallSides)]);
+                planner.create_physical_plan(plan, session).await
             }
             Some(SharedPlan { plan, mut subplans }) => {
                 for subplan in &mut subplans {
-                    if let Some(marked) = self.marked(subplan)? {
+                    if let Some(marked) = self.marked(subplan, session)? {
                         *subplan = marked;
                     }
                 }
-                let plan = self.marked(&plan)?.unwrap_or(plan);
+                let plan = self.marked(&plan, session)?.unwrap_or(plan);
                 let planner = Arc::new(SharedPlanner::new(subplans));
-                DefaultPhysicalPlanner::with_extension_planners(vec![planner])
+                DefaultPhysicalPlanner::with_extension_planners(vec![planner, Arc::new(SmallSides)])
                     .create_physical_plan(&plan, session)
                     .await
             }
         }
     }
 
-    /// With scans marked that decode the columns of filters first; `None`: there are none.
-    fn marked(&self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-        if self.filters_first { with_selective_scans(plan) } else { Ok(None) }
+    /// With marks on scans that decode the columns of filters first, and on joins that want one hash table; `None`: there are none.
+    fn marked(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Option<LogicalPlan>> {
+        let scans = if self.filters_first { with_selective_scans(plan)? } else { None };
+        let optimizer = &session.config().options().optimizer;
+        // Where DataFusion chooses the sides it compares their statistics, and a mark would be one of another kind.
+        if !self.collects || optimizer.join_reordering {
+            return Ok(scans);
+        }
+        let threads = session.config().target_partitions();
+        let most = optimizer.hash_join_single_partition_threshold_rows;
+        Ok(with_small_sides(scans.as_ref().unwrap_or(plan), threads, most)?.or(scans))
     }
 }
 
@@ -183,5 +199,28 @@ mod tests {
         let off = (filters().await, explained(&session, query).await);
         assert_eq!((on.0, off.0), (0, 1));
         assert_eq!(on.1, off.1);
+    }
+
+    #[tokio::test]
+    async fn a_small_side_is_one_table_for_all_threads_unless_the_session_is_told_not_to() {
+        let session = session().await;
+        // By the sizes that DataFusion knows, every join splits its sides.
+        session.query("SET datafusion.optimizer.hash_join_single_partition_threshold = 0").await.unwrap();
+        session.query("SET datafusion.execution.target_partitions = 2").await.unwrap();
+        let modes = async |sql: &str| {
+            let plan = explained(&session, &format!("EXPLAIN {sql}")).await;
+            assert!(!plan.contains("SmallSideExec"), "{plan}");
+            ["CollectLeft", "Partitioned"].map(|mode| plan.matches(&format!("mode={mode}")).count())
+        };
+        let small = "SELECT count(*) FROM 'testdata/tpch/nation.parquet' JOIN 'testdata/tpch/customer.parquet'
+                     ON n_nationkey = c_nationkey";
+        let large = "SELECT count(*) FROM 'testdata/tpch/orders.parquet' a JOIN 'testdata/tpch/orders.parquet' b
+                     ON a.o_custkey = b.o_custkey";
+        assert_eq!((modes(small).await, modes(large).await), ([1, 0], [0, 1]));
+        let rows = explained(&session, small).await;
+        assert!(explained(&session, &format!("EXPLAIN {small}")).await.contains("SmallSide: rows=25"));
+        session.query("SET ostrich.optimizer.disabled_rules = 'small_sides'").await.unwrap();
+        assert_eq!(modes(small).await, [0, 1]);
+        assert_eq!(explained(&session, small).await, rows);
     }
 }

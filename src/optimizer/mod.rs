@@ -55,6 +55,8 @@ pub use repeated_keys::RepeatedKeysInFrom;
 pub(crate) use subqueries_below_groups::move_subqueries_below_groups;
 use trace::SharedTrace;
 
+use crate::execution::kernels;
+
 /// A rule as the optimizer runs it.
 pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
@@ -107,7 +109,9 @@ pub fn rule_names() -> Vec<String> {
         }
     }
     // No rules of the optimizer: they want the plan that all rules have done with.
-    names.extend([order::sides::NAME, shared_subplans::NAME, order::selective::NAME].map(str::to_string));
+    names.extend([order::sides::NAME, order::small_sides::NAME].map(str::to_string));
+    names.extend([shared_subplans::NAME, order::selective::NAME].map(str::to_string));
+    names.extend(kernels::NAMES.map(str::to_string));
     names
 }
 

@@ -181,11 +181,12 @@ impl World {
 
 /// Without what makes another plan of the one that was given; with what mends DataFusion's physical rules.
 fn context(partitions: usize) -> SessionContext {
-    let rewrites = HashSet::from(["join_sides", "shared_subplans"].map(str::to_string));
+    let rewrites = ["join_sides", "small_sides", "shared_subplans", "conjunctions", "narrow_decimals"];
+    let rewrites = HashSet::from(rewrites.map(str::to_string));
     SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())
 }
 
-/// With what follows on our rules: shared subplans, chosen sides, integers that do not wrap.
+/// With what follows on our rules: shared subplans, chosen sides, kernels, integers that do not wrap.
 fn our_context(partitions: usize) -> SessionContext {
     SessionContext::new_with_state(with_physical_planner(state(partitions), &HashSet::new()).build())
 }

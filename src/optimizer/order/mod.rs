@@ -22,6 +22,7 @@ mod rebuild;
 pub mod selective;
 mod selectivity;
 pub mod sides;
+pub mod small_sides;
 #[cfg(test)]
 mod tests;
 
