@@ -132,6 +132,12 @@ fn values_in(header: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{Int64Array, RecordBatch};
+    use datafusion::arrow::datatypes::{DataType, Field};
+    use parquet::arrow::ArrowWriter;
+
     use super::*;
 
     #[test]
@@ -155,5 +161,26 @@ mod tests {
         assert_eq!(values_in(&data), None);
         assert_eq!(values_in(&[]), None);
         assert_eq!(values_in(&[0xff; 64]), None);
+    }
+
+    /// The footer of a file with a column in row groups of these values.
+    fn footer(groups: &[&[i64]]) -> ParquetMetaData {
+        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, false)]));
+        let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), None).unwrap();
+        for values in groups {
+            let column = Arc::new(Int64Array::from(values.to_vec()));
+            writer.write(&RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap()).unwrap();
+            writer.flush().unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn values_are_in_order_where_row_groups_share_none() {
+        assert!(is_in_order(&footer(&[&[1, 4, 9], &[9, 12, 13], &[15, 20]]), 0));
+        assert!(!is_in_order(&footer(&[&[1, 4, 9], &[2, 3, 8]]), 0));
+        // One row group tells nothing.
+        assert!(!is_in_order(&footer(&[&[1, 4, 9]]), 0));
+        assert!(is_in_order(&footer(&[&[i64::MIN], &[i64::MAX]]), 0));
     }
 }

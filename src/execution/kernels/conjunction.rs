@@ -25,6 +25,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 
+use super::comparison::Comparison;
+
 /// As rules are named.
 pub(super) const NAME: &str = "conjunctions";
 
@@ -38,14 +40,18 @@ pub(super) fn in_filter(
         Operator::And => {
             let mut conditions = Vec::new();
             collect(operation, &mut conditions);
-            let parts = conditions.into_iter().map(|condition| {
-                let condition = in_filter(Arc::clone(condition), schema)?.data;
-                Condition::new(condition, schema)
-            });
+            let parts = conditions.into_iter().map(|condition| Condition::new(below_and(condition, schema)?, schema));
             let mut parts = parts.collect::<Result<Vec<_>>>()?;
             // Stable: of one cost, what was written first comes first.
             parts.sort_by_key(|part| part.cost);
             Ok(Transformed::yes(Arc::new(Conjunction { planned: Arc::clone(&predicate), parts })))
+        }
+        op if is_comparison(*op) => {
+            let part = Condition::new(Arc::clone(&predicate), schema)?;
+            Ok(match part.comparison {
+                Some(_) => Transformed::yes(Arc::new(Conjunction { planned: predicate, parts: vec![part] })),
+                None => Transformed::no(predicate),
+            })
         }
         // Neither AND nor OR tells NULL from false where their own answers need not.
         Operator::Or => {
@@ -57,6 +63,14 @@ pub(super) fn in_filter(
             })
         }
         _ => Ok(Transformed::no(predicate)),
+    }
+}
+
+/// A condition of a conjunction, which computes comparisons itself.
+fn below_and(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
+    match condition.downcast_ref::<BinaryExpr>() {
+        Some(either) if *either.op() == Operator::Or => Ok(in_filter(Arc::clone(condition), schema)?.data),
+        _ => Ok(Arc::clone(condition)),
     }
 }
 
@@ -132,6 +146,8 @@ fn is_comparison(op: Operator) -> bool {
 struct Condition {
     cost: Cost,
     whole: Arc<dyn PhysicalExpr>,
+    /// The same, if there is a quicker way to compute it.
+    comparison: Option<Comparison>,
     /// Not of an expression that may find its input otherwise than by the places of columns.
     narrow: Option<Narrow>,
 }
@@ -147,18 +163,31 @@ struct Narrow {
 
 impl Condition {
     fn new(whole: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Self> {
-        Ok(Condition { cost: Cost::of(&whole, schema)?, narrow: Narrow::of(&whole, schema)?, whole })
+        Ok(Condition {
+            cost: Cost::of(&whole, schema)?,
+            comparison: Comparison::of(&whole, schema)?,
+            narrow: Narrow::of(&whole, schema)?,
+            whole,
+        })
+    }
+
+    /// The rows for which it is true, of all.
+    fn of_all(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        match self.comparison.as_ref().and_then(|comparison| comparison.trues(batch)) {
+            Some(answers) => Ok(answers),
+            None => trues(self.whole.evaluate(batch)?, batch.num_rows()),
+        }
     }
 
     /// Those of the rows `left` for which the condition is true; of all rows if nothing is known of them yet.
     fn keep(&self, left: Option<BooleanBuffer>, batch: &RecordBatch) -> Result<BooleanBuffer> {
         let rows = batch.num_rows();
-        let Some(left) = left else { return trues(self.whole.evaluate(batch)?, rows) };
+        let Some(left) = left else { return self.of_all(batch) };
         let count = left.count_set_bits();
         match &self.narrow {
             _ if count == 0 => Ok(left),
             Some(narrow) if self.cost.wants_copy(count, rows) => narrow.keep(left, count, batch),
-            _ => Ok(&left & &trues(self.whole.evaluate(batch)?, rows)?),
+            _ => Ok(&left & &self.of_all(batch)?),
         }
     }
 }

@@ -4,9 +4,10 @@
 //! rows are. So an operator whose expressions are exchanged stays in the plan and answers for itself, and a copy with the
 //! quicker expressions does its work ([`exec::KernelExec`]). What is exchanged, each behind a name of its own:
 //!
-//! - [`conjunction`]: the conditions of a filter, joined by AND;
+//! - [`conjunction`]: the conditions of a filter, joined by AND, with their [`comparison`]s;
 //! - [`decimals`]: sums, differences and products of decimals whose digits fit into 64 bits.
 
+mod comparison;
 mod conjunction;
 mod decimals;
 mod exec;

@@ -281,3 +281,55 @@ fn others_do_not() {
                     JOIN item i ON q.k = i.item_id WHERE i.item_id = 3";
     assert!(!selective(computed).contains(&"sale".to_string()));
 }
+
+#[test]
+fn another_value_among_several_partners_is_likely() {
+    let rows = |sql: &str| estimate(&star().pruned(sql)).unwrap().rows;
+    // Of 1,000 places each has six details of one number or other.
+    let exists = "EXISTS (SELECT 1 FROM detail d WHERE d.price = f.store AND d.line <> f.item)";
+    let (some, none) = (
+        rows(&format!("SELECT f.item FROM sale f WHERE {exists}")),
+        rows(&format!("SELECT f.item FROM sale f WHERE NOT {exists}")),
+    );
+    assert!(some > 2900.0 && none <= 301.0, "{some} {none}");
+    // With one partner or none, it is by chance.
+    let refunded = rows(
+        "SELECT f.item FROM sale f WHERE EXISTS (SELECT 1 FROM refund r WHERE r.sale = f.sale_id AND r.amount <> f.item)",
+    );
+    assert!((15.0..=45.0).contains(&refunded), "{refunded}");
+}
+
+/// The tables whose rows are one hash table for `threads`.
+fn small(sql: &str, threads: usize, most: usize) -> Vec<String> {
+    let plan = star().pruned(sql);
+    let plan = super::sides::oriented(&plan).unwrap().unwrap_or(plan);
+    let plan = super::small_sides::with_small_sides(&plan, threads, most).unwrap().unwrap_or(plan);
+    let mut found = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Extension(mark) = node {
+            found.extend(mark.node.inputs().into_iter().map(|side| order(side).join(" ")));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn a_side_is_small_next_to_the_other_for_so_many_threads() {
+    // 30 rows and 6,000.
+    let refunds = "SELECT d.price, r.amount FROM detail d JOIN refund r ON d.sale = r.sale";
+    assert_eq!(small(refunds, 2, 1000), ["refund"]);
+    assert_eq!(small(refunds, 64, 1000), ["refund"]);
+    assert!(small(refunds, 128, 1000).is_empty());
+    // With one thread there is nothing to split.
+    assert!(small(refunds, 1, 1000).is_empty());
+    // Not more rows than the setting allows, and no join without a key.
+    assert!(small(refunds, 2, 30).is_empty());
+    assert!(small("SELECT d.price FROM detail d JOIN refund r ON d.sale > r.sale", 2, 1000).is_empty());
+    let semi = "SELECT d.price FROM detail d WHERE d.sale IN (SELECT sale FROM refund)";
+    assert_eq!(small(semi, 2, 1000), ["refund"]);
+    // Joins below the side of a join are looked at, too.
+    let deep = "SELECT d.price FROM detail d JOIN sale f ON d.sale = f.sale_id JOIN refund r ON f.sale_id = r.sale";
+    assert_eq!(small(deep, 2, 1000).len(), 2, "{:?}", small(deep, 2, 1000));
+}
