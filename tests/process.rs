@@ -362,6 +362,97 @@ fn stats_count_what_is_read() {
     assert!(line["bytes_scanned"].as_u64().expect("a number") > 0);
 }
 
+#[test]
+fn bytes_are_counted_in_all_formats() {
+    let folder = folder();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let csv = "COPY (SELECT x FROM generate_series(1, 1000) g(x))";
+    let made = run(
+        folder.path(),
+        &["-e", &format!("{csv} TO 'n.csv'; {csv} TO 'n.csv.gz'; {csv} TO 'n.json'; {csv} TO 'n.arrow'")],
+    );
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let orc = std::fs::read_dir(root.join("orc")).expect("a folder").filter_map(|entry| {
+        let path = entry.expect("an entry").path();
+        (path.extension()?.to_str()? == "orc").then(|| path.display().to_string())
+    });
+    let files = ["n.csv", "n.csv.gz", "n.json", "n.arrow"].map(str::to_string);
+    for file in files.into_iter().chain(orc.take(1)) {
+        let output = run(folder.path(), &["--stats", "-e", &format!("SELECT * FROM '{file}'")]);
+        let text = stderr(&output);
+        let line: serde_json::Value =
+            serde_json::from_str(text.lines().last().expect("a line")).expect("a line of JSON");
+        let size = std::fs::metadata(folder.path().join(&file)).expect("a file").len();
+        let read = line["bytes_scanned"].as_u64().expect("a number");
+        assert!(read > 0 && read <= 2 * size, "{file}: {read} of {size}");
+    }
+    // What is not read is not counted.
+    let all = "COPY (SELECT x FROM generate_series(1, 1000000) g(x)) TO 'long.csv.gz'";
+    assert_eq!(run(folder.path(), &["-e", all]).status.code(), Some(0));
+    let output = run(folder.path(), &["--stats", "-e", "SELECT * FROM 'long.csv.gz' LIMIT 1"]);
+    let text = stderr(&output);
+    let line: serde_json::Value = serde_json::from_str(text.lines().last().expect("a line")).expect("a line of JSON");
+    let size = std::fs::metadata(folder.path().join("long.csv.gz")).expect("a file").len();
+    assert!(line["bytes_scanned"].as_u64().expect("a number") < size);
+}
+
+#[test]
+fn a_second_binary_result_on_a_pipe_is_refused() {
+    let folder = folder();
+    let output = run(folder.path(), &["--format", "parquet", "-e", "SELECT 1 AS a", "-e", "SELECT 2 AS a"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("holds one result"), "{}", stderr(&output));
+    // The first one is whole, and nothing stands behind it.
+    assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+    assert_eq!(output.stdout.windows(4).filter(|bytes| *bytes == b"PAR1").count(), 2);
+}
+
+#[test]
+fn a_variable_of_the_environment_is_named_if_it_is_wrong() {
+    let folder = folder();
+    let of = |variable: &str, value: &str, arguments: &[&str]| {
+        let output = ostrich(folder.path()).env(variable, value).args(arguments).output().expect("it runs");
+        (output.status.code(), stderr(&output))
+    };
+    let (code, text) = of("OSTRICH_THREADS", "x", &["-e", "SELECT 1"]);
+    assert_eq!(code, Some(2));
+    assert!(text.starts_with("error: OSTRICH_THREADS: \"x\" is not a number of threads"), "{text}");
+    let (_, text) = of("OSTRICH_FORMAT", "x", &["-e", "SELECT 1"]);
+    assert!(text.starts_with("error: OSTRICH_FORMAT is \"x\", and takes one of: table, csv"), "{text}");
+    let (_, text) = of("OSTRICH_QUIET", "x", &["-e", "SELECT 1"]);
+    assert!(text.starts_with("error: OSTRICH_QUIET is \"x\", and takes true or false"), "{text}");
+    // What stands on the command line goes first, for good and bad.
+    assert_eq!(of("OSTRICH_THREADS", "x", &["--threads", "2", "-e", "SELECT 1"]).0, Some(0));
+    let (_, text) = of("OSTRICH_THREADS", "x", &["--threads", "y", "-e", "SELECT 1"]);
+    assert!(text.contains("--threads"), "{text}");
+}
+
+#[test]
+fn a_folder_that_is_no_table_does_not_keep_the_others_from_being_tables() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("mixed")).expect("a folder");
+    std::fs::write(data.join("good.csv"), "a\n1\n").expect("written");
+    std::fs::write(data.join("mixed/a.csv"), "a\n1\n").expect("written");
+    std::fs::write(data.join("mixed/b.json"), "{\"a\": 1}\n").expect("written");
+    let output = run(folder.path(), &["--data", "data", "-e", "SELECT * FROM good"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stderr(&output).starts_with("warning: mixed is no table: the files have different formats"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.stdout, b"a\n1\n");
+}
+
+#[test]
+fn rows_that_are_changed_are_called_what_they_are() {
+    let folder = folder();
+    let sql = "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2), (3); UPDATE t SET a = 9 WHERE a = 1; DELETE FROM t WHERE a < 9";
+    let output = run(folder.path(), &["-e", sql]);
+    assert_eq!(stderr(&output), "3 rows written\n1 row updated\n2 rows deleted\n");
+}
+
 /// `SELECT *` over millions of rows to CSV is streamed.
 #[cfg(target_os = "linux")]
 #[test]

@@ -170,6 +170,18 @@ fn a_statement_goes_over_lines_until_its_semicolon() {
 }
 
 #[test]
+fn an_open_quote_is_told_in_the_lines_behind_it() {
+    let home = home();
+    let mut terminal = Terminal::open(home.path());
+    terminal.prompt();
+    terminal.send("select 'a\r");
+    terminal.until("<- ' of line 1 is open");
+    let shown = terminal.enter("b' as c, 1 as answer;");
+    assert!(shown.contains("│ c "), "{shown}");
+    assert!(shown.contains("answer"), "{shown}");
+}
+
+#[test]
 fn ctrl_c_stops_a_query_and_the_shell_lives_on() {
     let home = home();
     let mut terminal = Terminal::open(home.path());

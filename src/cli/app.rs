@@ -182,7 +182,11 @@ async fn open(settings: &Settings, workers: Handle, check_only: bool) -> Result<
         session.set(name, &value.value).await.map_err(|error| value.blame(as_usage(&error)))?;
     }
     for data in settings.data.iter().flatten() {
-        session.register_data(&data.value).await.map_err(|error| data.blame(error))?;
+        let registered = session.register_data(&data.value).await.map_err(|error| data.blame(error))?;
+        for error in registered.failed {
+            let warning = errors::render_warning(&error, colors(settings.color, std::io::stderr().is_terminal()));
+            eprintln!("{}", warning.trim_end());
+        }
     }
     Ok(session)
 }

@@ -3,18 +3,22 @@
 //! The names follow psql, DuckDB, Hive's beeline and Trino; several of them are accepted for one thing. What is not said here comes
 //! from the settings files (`cli::config`).
 
+use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::config::{Located, OnError, Settings, parse_memory, parse_timeout};
+use super::environment;
 use super::output::Format;
 use crate::error::{Error, Result};
 use crate::generate::{self, Suite};
 use crate::profile::Sample;
+use crate::session::constraints::NAMED_ROWS;
 use crate::sql::dialect::Dialect;
 
 /// SQL over lake files: Parquet, ORC, CSV, JSON, Avro and Hive's text where they lie
@@ -127,7 +131,7 @@ pub struct CommonArguments {
     #[arg(short, long, value_name = "SIZE", global = true, env = "OSTRICH_MEMORY_LIMIT", value_parser = |text: &str| parse_memory(text).map_err(in_one_line), help_heading = "Resources")]
     pub memory_limit: Option<u64>,
     /// How many tasks run at once [default: one a core]
-    #[arg(long, value_name = "N", global = true, env = "OSTRICH_THREADS", help_heading = "Resources")]
+    #[arg(long, value_name = "N", global = true, env = "OSTRICH_THREADS", value_parser = threads, help_heading = "Resources")]
     pub threads: Option<NonZeroUsize>,
 
     /// How results are written [default: table on a terminal, else csv]
@@ -140,7 +144,7 @@ pub struct CommonArguments {
     #[arg(short, long, value_name = "FILE|DIR/", global = true, help_heading = "Output")]
     pub output: Option<String>,
     /// At most N rows of a result are shown as table, vertical or markdown; 0: all [default: 40 on a terminal]
-    #[arg(long, value_name = "N", global = true, env = "OSTRICH_MAXROWS", help_heading = "Output")]
+    #[arg(long, value_name = "N", global = true, env = "OSTRICH_MAXROWS", value_parser = rows, help_heading = "Output")]
     pub maxrows: Option<usize>,
     /// What stands for NULL
     #[arg(long, value_name = "TEXT", global = true, env = "OSTRICH_NULL", help_heading = "Output")]
@@ -186,6 +190,9 @@ pub struct ConstraintsCheckArguments {
     /// Check all rows again, also where the files are as they were
     #[arg(long)]
     pub full: bool,
+    /// Name N of the rows that violate a constraint, 20 at most
+    #[arg(long, value_name = "N", default_value_t = NAMED_ROWS)]
+    pub rows: usize,
 }
 
 #[derive(Debug, Args)]
@@ -236,7 +243,18 @@ pub enum Script {
 impl Arguments {
     /// Reads the process's command line; clap prints help and mistakes itself and ends the process (with 2 for a mistake).
     pub fn from_process() -> (Self, Vec<Script>) {
-        let matches = Arguments::command().get_matches();
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let matches = match command().try_get_matches_from(&words) {
+            Ok(matches) => matches,
+            Err(error) => match environment::mistake(&error, &words) {
+                Some(mistake) => {
+                    let color = super::app::colors(None, std::io::stderr().is_terminal());
+                    eprintln!("{}", super::errors::render(&mistake, color).trim_end());
+                    std::process::exit(mistake.kind().exit_code().into());
+                }
+                None => error.exit(),
+            },
+        };
         let scripts = scripts_of(&matches);
         match Arguments::from_arg_matches(&matches) {
             Ok(mut arguments) => {
@@ -248,6 +266,45 @@ impl Arguments {
         }
     }
 }
+
+/// What clap reads. The help of a command has its own options, and of those of all commands the ones that matter to it.
+fn command() -> clap::Command {
+    let mut command = Arguments::command();
+    // Only now do the commands have the common options.
+    command.build();
+    command.mut_subcommands(|command| match COMMON_OPTIONS.iter().find(|(name, _)| *name == command.get_name()) {
+        Some((_, shown)) => with_common_options(command, shown),
+        None => command,
+    })
+}
+
+fn with_common_options(command: clap::Command, shown: &[&str]) -> clap::Command {
+    const OTHERS: &str = "ostrich --help has the options of all commands.";
+    let after = match command.get_after_help() {
+        Some(own) => format!(
+            "{own}
+
+{OTHERS}"
+        ),
+        None => OTHERS.to_string(),
+    };
+    let is_hidden = |option: &Arg| option.is_global_set() && !shown.contains(&option.get_id().as_str());
+    command
+        .mut_args(|option| if is_hidden(&option) { option.hide(true) } else { option })
+        .mut_subcommands(|command| with_common_options(command, shown))
+        .after_help(after)
+}
+
+/// Those of all commands that the help of each shows.
+const COMMON_OPTIONS: &[(&str, &[&str])] = &[
+    ("check", &["data", "catalog", "dialect", "var"]),
+    ("explain", &["data", "catalog", "dialect", "var", "format"]),
+    ("constraints", &["catalog"]),
+    ("profile", &["data", "catalog", "format", "output"]),
+    ("generate", &["output", "format"]),
+    ("init", &[]),
+    ("completions", &[]),
+];
 
 /// Those of the command, if it is one that has them.
 fn scripts_of(matches: &ArgMatches) -> Vec<Script> {
@@ -312,6 +369,14 @@ fn pair(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
+fn threads(text: &str) -> std::result::Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a number of threads: 1, 2, 8"))
+}
+
+fn rows(text: &str) -> std::result::Result<usize, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a number of rows: 0, 40, 1000"))
+}
+
 fn in_one_line(error: Error) -> String {
     error.to_string()
 }
@@ -347,7 +412,7 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> (Arguments, Vec<Script>) {
-        let matches = Arguments::command().try_get_matches_from(words).unwrap();
+        let matches = command().try_get_matches_from(words).unwrap();
         let scripts = scripts_of(&matches);
         (Arguments::from_arg_matches(&matches).unwrap(), scripts)
     }
@@ -355,6 +420,16 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_a_command_is_short_and_the_common_options_work_all_the_same() {
+        let mut command = command();
+        let help = command.find_subcommand_mut("check").unwrap().render_long_help().to_string();
+        assert!(help.contains("--catalog") && !help.contains("--threads"), "{help}");
+        let (arguments, _) = parse(&["ostrich", "constraints", "check", "--threads", "3"]);
+        assert_eq!(arguments.common.threads.map(usize::from), Some(3));
     }
 
     #[test]

@@ -25,6 +25,15 @@ const TAB: usize = 8;
 
 /// The error as text of several lines, with a line end. With `color` it has ANSI colours.
 pub fn render(error: &Error, color: bool) -> String {
+    rendered(error, "error", color)
+}
+
+/// What went wrong and did not stop anything.
+pub(super) fn render_warning(error: &Error, color: bool) -> String {
+    rendered(error, "warning", color)
+}
+
+fn rendered(error: &Error, label: &str, color: bool) -> String {
     let paint = Paint { color };
     let mut out = String::new();
     let position = error.position().filter(|position| position.span.start.line > 0);
@@ -33,7 +42,7 @@ pub fn render(error: &Error, color: bool) -> String {
         out.push_str(&one_line(position.source.name()));
         out.push_str(&format!(":{}:{}: ", start.line, start.column));
     }
-    out.push_str(&paint.red("error"));
+    out.push_str(&paint.red(label));
     out.push_str(": ");
     out.push_str(&several_lines(error.message(), ""));
     out.push('\n');

@@ -4,6 +4,7 @@ pub mod app;
 pub mod args;
 mod commands;
 pub mod config;
+mod environment;
 pub mod errors;
 pub(crate) mod meta;
 pub mod output;

@@ -23,7 +23,7 @@ use super::text_result;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::execution::scan_totals;
-use crate::session::{Outcome, Rows, Session};
+use crate::session::{Outcome, Rows, Session, cast_places};
 use crate::sql::dialect::Dialect;
 use crate::sql::source::Source;
 use crate::sql::splitter::{Piece, PieceKind};
@@ -111,6 +111,8 @@ pub struct Runner {
     statements: u64,
     /// Results so far in the current script, for names of files.
     results: u64,
+    /// Results so far at the target, over all scripts.
+    shown: u64,
     /// What the user was told about how the current statement is run.
     notes: Vec<String>,
     /// The joins that were not done.
@@ -149,6 +151,7 @@ impl Runner {
             target_format: None,
             statements: 0,
             results: 0,
+            shown: 0,
             notes: Vec::new(),
             dropped: Vec::new(),
         }
@@ -349,7 +352,12 @@ impl Runner {
                 if let Some(rows) = rows {
                     stats.rows = rows;
                     if !self.options.quiet {
-                        eprintln!("{} {} written", rows, if rows == 1 { "row" } else { "rows" });
+                        let done = match parsed.statement.kind() {
+                            "delete" => "deleted",
+                            "update" => "updated",
+                            _ => "written",
+                        };
+                        eprintln!("{} {} {done}", rows, if rows == 1 { "row" } else { "rows" });
                     }
                 }
                 Ok(Ended::Done)
@@ -362,7 +370,11 @@ impl Runner {
                 }
                 self.notes = parsed.notes.iter().chain(&rows.notes).cloned().collect();
                 self.dropped.clone_from(&rows.dropped);
-                self.show(rows, text_result::is_text(&parsed.statement), &parsed.source, file, stats).await
+                let shown = self.show(rows, text_result::is_text(&parsed.statement), &parsed.source, file, stats).await;
+                shown.map_err(|error| cast_places::point(error, parsed)).map_err(|error| match error.kind() {
+                    ErrorKind::Usage => error.at(&parsed.source, parsed.span),
+                    _ => error,
+                })
             }
         }
     }
@@ -377,6 +389,7 @@ impl Runner {
         stats: &mut StatementStats,
     ) -> Result<Ended> {
         self.results += 1;
+        self.shown += 1;
         let options = self.output_options();
         let mut finished = None;
         let sink = match &self.target {
@@ -384,10 +397,9 @@ impl Runner {
                 let output = OutputFile::create(result_file(folder, file, self.results, options.format))?;
                 finished.insert(output).sink()?
             }
-            _ if options.format.is_binary() && self.results > 1 => {
-                return Err(
-                    Error::usage("a file of this format holds one result").help("-o DIR/ writes a file a result")
-                );
+            _ if options.format.is_binary() && self.shown > 1 => {
+                return Err(Error::usage("a file of this format holds one result, and this would be the second")
+                    .help("-o DIR/ writes a file a result"));
             }
             _ => self.sink()?,
         };
@@ -477,6 +489,7 @@ impl Runner {
     pub fn redirect(&mut self, target: Target, format: Option<Format>) -> Result<()> {
         self.target_format = format.filter(|_| !self.options.format_chosen);
         self.results = 0;
+        self.shown = 0;
         std::mem::replace(&mut self.target, target).close()
     }
 
@@ -484,9 +497,9 @@ impl Runner {
     pub async fn run_redirected(&mut self, piece: &Piece, target: Target, format: Option<Format>) -> Ended {
         let format = format.filter(|_| !self.options.format_chosen);
         let usual = (std::mem::replace(&mut self.target, target), std::mem::replace(&mut self.target_format, format));
-        let results = std::mem::take(&mut self.results);
+        let counts = (std::mem::take(&mut self.results), std::mem::take(&mut self.shown));
         let ended = self.run_statement_piece(piece, None).await;
-        self.results = results;
+        (self.results, self.shown) = counts;
         let once = std::mem::replace(&mut self.target, usual.0);
         self.target_format = usual.1;
         match (ended, once) {
@@ -508,7 +521,7 @@ impl Runner {
             },
             Ended::Failed(_) | Ended::Stopped(_) => {
                 if let Target::File(output) = &self.target
-                    && self.results > 0
+                    && self.shown > 0
                 {
                     self.note(&format!("{} was not written: not all statements were run", output.path().display()));
                 }

@@ -10,8 +10,9 @@ use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 
+use super::memory::exhausted;
 use super::words::in_sql;
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, casts};
 use crate::names::nearest;
 use crate::sql::source::{Source, Span};
 
@@ -129,8 +130,9 @@ fn arrow(error: &ArrowError, source: Option<&Arc<Source>>) -> Error {
         ArrowError::DivideByZero => {
             Error::statement("division by zero").help("nullif(divisor, 0) makes the result NULL")
         }
-        ArrowError::CastError(message) => {
-            Error::statement(first_line(message)).help("TRY_CAST gives NULL for what cannot be converted")
+        ArrowError::CastError(message) => casts::error(&first_line(message)),
+        ArrowError::ParseError(message) | ArrowError::InvalidArgumentError(message) if casts::is_of_cast(message) => {
+            casts::error(&first_line(message))
         }
         ArrowError::ArithmeticOverflow(message) | ArrowError::ComputeError(message) => {
             Error::statement(first_line(message))
@@ -180,18 +182,6 @@ fn io(error: &std::io::Error) -> Error {
         ),
         _ => Error::storage(error.to_string()),
     }
-}
-
-/// Memory or spill space did not suffice. DataFusion names the operators that hold the most.
-fn exhausted(message: &str) -> Error {
-    let text = message.trim();
-    if text.contains("disk") || text.contains("spill") && text.contains("limit") {
-        return Error::new(ErrorKind::Resources, text.to_string())
-            .help("SET datafusion.runtime.max_temp_directory_size = '500G' allows more spilled data");
-    }
-    Error::new(ErrorKind::Resources, format!("not enough memory: {text}"))
-        .help("--memory-limit 16GB (or SET datafusion.runtime.memory_limit) allows more")
-        .help("fewer --threads need less; a smaller join side or fewer columns do as well")
 }
 
 fn schema_error(error: &SchemaError, source: Option<&Arc<Source>>) -> Error {
@@ -293,13 +283,20 @@ fn not_implemented(message: &str) -> Error {
 fn planning(message: &str) -> Error {
     if let Some(rest) = message.strip_prefix("Invalid function '") {
         let (name, rest) = rest.split_once('\'').unwrap_or((rest, ""));
+        if WINDOW_FUNCTIONS.contains(&name.to_ascii_lowercase().as_str()) {
+            return Error::statement(format!("{name} needs OVER (…), which says of which rows"))
+                .help(format!("as in {name}(…) OVER (PARTITION BY a ORDER BY b)"));
+        }
         let error = Error::statement(format!("no function \"{name}\""));
         return match rest.split_once("Did you mean '").and_then(|(_, near)| near.split_once('\'')) {
             Some((near, _)) if nearest(name, [near]).is_some() => error.help(format!("did you mean \"{near}\"?")),
             _ => error.help("\\df or SHOW FUNCTIONS lists them"),
         };
     }
-    if let Some(error) = wrong_arguments(message) {
+    if let Some(error) = wrong_arguments(message).or_else(|| neither_grouped_nor_aggregated(message)) {
+        return error;
+    }
+    if let Some(error) = uneven_values(message).or_else(|| no_such_operation(message)) {
         return error;
     }
     let text = in_sql(message.trim());
@@ -310,6 +307,41 @@ fn planning(message: &str) -> Error {
         error = error.help(line.to_string());
     }
     error
+}
+
+/// Functions that there are over a window alone.
+const WINDOW_FUNCTIONS: [&str; 8] =
+    ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"];
+
+/// `SELECT a, count(*) FROM t`: DataFusion tells of it in the words of its own work, whatever the clause.
+fn neither_grouped_nor_aggregated(message: &str) -> Option<Error> {
+    let rest = message.strip_prefix("Column in ")?;
+    let (clause, rest) = rest.split_once(" must be in GROUP BY or an aggregate function: ")?;
+    let (_, rest) = rest.split_once("column \"")?;
+    let (column, _) = rest.split_once("\" must appear in the GROUP BY clause")?;
+    let column = in_sql(column);
+    let error = Error::statement(format!("{column} in {clause} is neither in GROUP BY nor in an aggregate function"));
+    Some(error.help(format!("add it to GROUP BY, or aggregate it, as in max({column})")))
+}
+
+/// `'abc' + 1`
+fn no_such_operation(message: &str) -> Option<Error> {
+    let rest = message.strip_prefix("Cannot coerce arithmetic expression ")?;
+    let operation = in_sql(rest.strip_suffix(" to valid types")?);
+    let error = Error::statement(format!("there is no {operation}"));
+    Some(match operation.contains("VARCHAR") {
+        true => error.help("a text becomes a number by a cast: CAST(… AS DOUBLE), CAST(… AS DECIMAL(10, 2))"),
+        false => error.help("CAST(… AS type) makes the one what the other is"),
+    })
+}
+
+/// `VALUES (1), (2, 3)`
+fn uneven_values(message: &str) -> Option<Error> {
+    let rest = message.strip_prefix("Inconsistent data length across values list: got ")?;
+    let (got, rest) = rest.split_once(" values in row ")?;
+    let (row, expected) = rest.split_once(" but expected ")?;
+    let row = row.parse::<usize>().ok()? + 1;
+    Some(Error::statement(format!("row {row} of VALUES has {got} values, where {expected} are expected")))
 }
 
 /// A call that no function fits: what is said of it in the innermost place, or which types were given.
@@ -336,6 +368,8 @@ fn wrong_arguments(message: &str) -> Option<Error> {
 /// What stands before a backtrace or a dump of details.
 fn first_line(message: &str) -> String {
     let message = message.split("\n\nbacktrace:").next().unwrap_or(message);
+    // An error within another one's message says of itself what it is.
+    let message = message.strip_prefix("Execution error: ").unwrap_or(message);
     message.split(".\nThis issue was likely caused by a bug").next().unwrap_or(message).trim().to_string()
 }
 

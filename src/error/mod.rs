@@ -4,7 +4,9 @@
 //! is one) points into the *file* the statement came from, and its help lines say what was meant or what to do. How it
 //! looks on a terminal is the business of `cli::errors`.
 
+pub(crate) mod casts;
 pub(crate) mod datafusion;
+mod memory;
 mod words;
 
 use std::fmt;
@@ -69,11 +71,21 @@ struct ErrorInner {
     message: String,
     position: Option<Position>,
     help: Vec<String>,
+    /// The type that a value could not be converted to.
+    failed_cast: Option<String>,
 }
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { inner: Box::new(ErrorInner { kind, message: message.into(), position: None, help: Vec::new() }) }
+        Error {
+            inner: Box::new(ErrorInner {
+                kind,
+                message: message.into(),
+                position: None,
+                help: Vec::new(),
+                failed_cast: None,
+            }),
+        }
     }
 
     /// A wrong statement.
@@ -113,6 +125,11 @@ impl Error {
     pub fn context(mut self, what: impl fmt::Display) -> Self {
         self.inner.message = format!("{what}: {}", self.inner.message);
         self
+    }
+
+    /// The name of the type that a value could not be converted to, if it is that what failed.
+    pub(crate) fn failed_cast(&self) -> Option<&str> {
+        self.inner.failed_cast.as_deref()
     }
 
     pub fn kind(&self) -> ErrorKind {

@@ -8,8 +8,10 @@ mod call;
 mod coercion;
 mod columns;
 mod date_arithmetic;
+mod decimals;
 mod define;
 pub mod entry;
+mod exact_decimals;
 pub(crate) mod exact_integers;
 mod exact_sum;
 mod field_at;
@@ -121,7 +123,7 @@ fn in_dialect(state: SessionState, dialect: Dialect) -> Result<SessionState> {
     if dialect == Dialect::Ansi {
         return Ok(state);
     }
-    let planners = hive::expr_planners().into_iter().chain(expr_planners()).collect();
+    let planners = hive::expr_planners().into_iter().chain(common_expr_planners()).collect();
     let mut state = SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build();
     // The builder registers functions by their other names in any order, and DataFusion's have some of ours.
     register(&mut state)?;
@@ -154,8 +156,15 @@ fn add(state: &mut SessionState, entries: &[Entry]) -> Result<()> {
     Ok(())
 }
 
-/// What operators mean: ours first, for the first that has an answer is taken.
+/// What operators mean in ansi: ours first, for the first that has an answer is taken.
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(exact_decimals::Decimals)];
+    planners.extend(common_expr_planners());
+    planners
+}
+
+/// What they mean in all dialects.
+fn common_expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners: Vec<Arc<dyn ExprPlanner>> =
         vec![Arc::new(date_arithmetic::DateArithmetic), Arc::new(map_access::MapAccess)];
     planners.extend(SessionStateDefaults::default_expr_planners());

@@ -374,7 +374,7 @@ mod tests {
          JOIN $customer ON o_custkey = c_custkey GROUP BY c_mktsegment, o_orderstatus",
         "SELECT c_mktsegment, sum(l_extendedprice * (1 - l_discount)) FROM $lineitem JOIN $orders ON l_orderkey = o_orderkey
          JOIN $customer ON o_custkey = c_custkey GROUP BY c_mktsegment, o_custkey % 2",
-        "SELECT c_name, sum((o_totalprice + 1.5) / 2) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
+        "SELECT c_name, sum((o_totalprice + 1.5) * 2.0) FROM $orders JOIN $customer ON o_custkey = c_custkey GROUP BY c_name",
         "SELECT n_name, c_mktsegment, sum(o_totalprice) FROM $orders JOIN $customer ON o_custkey = c_custkey
          JOIN $nation ON c_nationkey = n_nationkey GROUP BY ROLLUP (n_name, c_mktsegment)",
     ];

@@ -15,6 +15,7 @@ use super::plan::{Planned, plan_ast};
 use super::resolve::{StatementTables, fold};
 use super::unfinished::Unfinished;
 use crate::catalog::model::FileFormat;
+use crate::catalog::provider::COMPRESSIONS;
 use crate::error::datafusion::in_statement;
 use crate::error::{Error, Result};
 use crate::sql::source::Source;
@@ -108,7 +109,7 @@ fn format_of_target(copy: &Copy) -> Result<FileFormat> {
         Some(format) => Ok(format),
         None => {
             let name = copy.target.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-            let extension = name.split('.').skip(1).find(|part| !matches!(*part, "gz" | "bz2" | "xz" | "zst"));
+            let extension = name.split('.').skip(1).find(|part| !COMPRESSIONS.contains(part));
             match extension.unwrap_or_default() {
                 "parquet" | "parq" | "pq" => Ok(FileFormat::Parquet),
                 "csv" | "tsv" | "tbl" | "txt" => Ok(FileFormat::Csv),

@@ -135,6 +135,16 @@ impl Session {
         }
     }
 
+    /// What is said of a query that gives more or fewer columns than are written; `None` if it does not.
+    async fn other_count(&self, insert: &ast::Insert, table: &Table, parsed: &ParsedStatement) -> Option<Error> {
+        let query = insert.source.as_ref()?;
+        let given = self.plan_query(query, &parsed.source).await.ok()?.plan.schema().fields().len();
+        let columns = columns_of(insert, table);
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let error = wrong_count(&table.name, &names, "", &format!("the query gives {given}"));
+        (given != columns.len()).then(|| error.at(&parsed.source, query.span()))
+    }
+
     /// The rows to be written: the table's columns in the table's order and types.
     async fn rows_for(
         &self,
@@ -144,8 +154,14 @@ impl Session {
         parsed: &ParsedStatement,
     ) -> Result<(LogicalPlan, SessionState)> {
         if parsed.dialect == Dialect::Ansi && insert.partitioned.is_none() {
+            require_full_rows(insert, table, parsed)?;
             // DataFusion matches columns and types, and complains about those that do not fit.
-            let planned = self.plan(parsed).await?;
+            let planned = match self.plan(parsed).await {
+                Err(error) if error.message().contains("Column count doesn't match insert query") => {
+                    return Err(self.other_count(insert, table, parsed).await.unwrap_or(error));
+                }
+                planned => planned?,
+            };
             let LogicalPlan::Dml(dml) = planned.plan else {
                 return Err(Error::statement("this is no INSERT"));
             };
@@ -173,16 +189,8 @@ impl Session {
         if given.len() != of_rows.len() {
             let fixed = partition.iter().filter(|column| column.value.is_some()).count();
             let beside = if fixed > 0 { format!(" beside the {fixed} of PARTITION") } else { String::new() };
-            return Err(Error::statement(format!(
-                "{} takes {} columns{beside}, and the query gives {}",
-                table.name,
-                of_rows.len(),
-                given.len()
-            ))
-            .help(format!(
-                "the columns are: {}",
-                of_rows.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
-            )));
+            let names: Vec<&str> = of_rows.iter().map(|name| name.as_str()).collect();
+            return Err(wrong_count(&table.name, &names, &beside, &format!("the query gives {}", given.len())));
         }
         let value = |name: &String, data_type: &DataType| -> Expr {
             let fixed = partition.iter().find(|column| column.name == *name).and_then(|column| column.value.clone());
@@ -198,6 +206,43 @@ impl Session {
         let projected = LogicalPlanBuilder::from(plan).project(projected)?.build()?;
         Ok((projected, state))
     }
+}
+
+/// INSERT whose rows have more or fewer values than there are columns for them.
+fn wrong_count(table: &TableName, columns: &[&str], beside: &str, given: &str) -> Error {
+    let counted = if columns.len() == 1 { "1 column".to_string() } else { format!("{} columns", columns.len()) };
+    Error::statement(format!("{table} takes {counted}{beside}, and {given}"))
+        .help(format!("the columns are: {}", columns.join(", ")))
+}
+
+/// The columns that the rows of an INSERT are for, without PARTITION.
+fn columns_of(insert: &ast::Insert, table: &Table) -> Vec<String> {
+    match insert.columns.as_slice() {
+        [] => all_columns(table).into_iter().map(|(name, _)| name).collect(),
+        columns => columns.iter().filter_map(|name| name.0.last()?.as_ident()).map(fold).collect(),
+    }
+}
+
+/// Each row of VALUES has a value for each column.
+fn require_full_rows(insert: &ast::Insert, table: &Table, parsed: &ParsedStatement) -> Result<()> {
+    let Some(ast::SetExpr::Values(values)) = insert.source.as_ref().map(|query| query.body.as_ref()) else {
+        return Ok(());
+    };
+    let columns = columns_of(insert, table);
+    let wrong = values.rows.iter().enumerate().find(|(_, row)| row.content.len() != columns.len());
+    let Some((number, row)) = wrong else { return Ok(()) };
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let count = row.content.len();
+    let given = match values.rows.len() {
+        1 => format!("VALUES gives {count}"),
+        _ => format!("row {} of VALUES gives {count}", number + 1),
+    };
+    let place = row.content.iter().map(Spanned::span).reduce(|whole, next| whole.union(&next));
+    let error = wrong_count(&table.name, &names, "", &given);
+    Err(match place {
+        Some(place) => error.at(&parsed.source, place),
+        None => error,
+    })
 }
 
 /// The table's columns, those of partitions last.

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod call_places;
+pub(crate) mod cast_places;
 mod change_rows;
 mod check;
 pub mod constraints;
@@ -42,6 +43,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
 pub(crate) use named::Named;
+pub use resolve::RegisteredData;
 pub(crate) use resolve::StatementTables;
 pub(crate) use resolve::files_of;
 pub use settings::Setting;
@@ -294,7 +296,7 @@ impl Session {
             }
             _ => attempt().await,
         };
-        outcome.map_err(|error| error.at(&parsed.source, parsed.span))
+        outcome.map_err(|error| cast_places::point(error, parsed).at(&parsed.source, parsed.span))
     }
 
     /// Forgets what was counted for the last statement.
@@ -361,8 +363,7 @@ impl Session {
     }
 
     /// Registers every data file and every folder of data files in `text` (a path or URL) as a table of this session.
-    /// Returns their names.
-    pub async fn register_data(&self, text: &str) -> Result<Vec<String>> {
+    pub async fn register_data(&self, text: &str) -> Result<RegisteredData> {
         let location = Location::parse(text, &self.base)?;
         self.tables.register_folder(&self.context.state(), &location, &self.data).await
     }

@@ -627,13 +627,23 @@ impl TableOpener {
         state: &SessionState,
         location: &Location,
         metastore: &MemoryMetastore,
-    ) -> Result<Vec<String>> {
+    ) -> Result<RegisteredData> {
         let store = state.runtime_env().object_store(location.store())?;
-        let mut names: Vec<String> = Vec::new();
-        for found in discover(&store, location).await? {
+        let mut registered = RegisteredData::default();
+        let discovered = discover(&store, location).await?;
+        let is_one = discovered.len() == 1;
+        for found in discovered {
             let name = found.name.to_lowercase();
             let location = found.location;
-            let format = self.format_at(state, &location).await?;
+            let format = match self.format_at(state, &location).await {
+                Ok(format) => format,
+                Err(error) if is_one => return Err(error),
+                // The others are none the worse for it.
+                Err(error) => {
+                    registered.failed.push(error.context(format!("{name} is no table")));
+                    continue;
+                }
+            };
             let table_name = TableName::new(crate::catalog::model::DEFAULT_DATABASE, name.as_str());
             let table = Table::external(table_name, format, location.absolute());
             if !metastore.create_relation(&Relation::Table(table.clone()), IfExists::Keep).await? {
@@ -645,10 +655,19 @@ impl TableOpener {
                     .help("give --data the paths of those that are to be tables, or rename one")
                     .help("CREATE EXTERNAL TABLE … LOCATION '…' gives a table any name"));
             }
-            names.push(name);
+            registered.names.push(name);
         }
-        Ok(names)
+        Ok(registered)
     }
+}
+
+/// What came of registering a folder.
+#[derive(Debug, Default)]
+pub struct RegisteredData {
+    /// The tables that there are now.
+    pub names: Vec<String>,
+    /// Why some are not.
+    pub failed: Vec<Error>,
 }
 
 /// Where a statement names its tables.

@@ -118,8 +118,9 @@ pub fn split_from(source: &Arc<Source>, dialect: Dialect, start: usize) -> Vec<P
             last.kind = PieceKind::Pending;
         }
         let first = stretch.iter().enumerate().find_map(|(at, piece)| Some((at, piece, line_command(piece)?)));
-        if let Some((at, piece, begin)) = first {
-            let line = piece.range.start..end_of_line(text, begin);
+        if let Some((at, piece, LineCommand { begin, ends_with_statement })) = first {
+            let end = if ends_with_statement { piece.range.end } else { end_of_line(text, begin) };
+            let line = piece.range.start..end;
             stretch.truncate(at);
             pieces.extend(stretch);
             start = line.end;
@@ -138,9 +139,16 @@ fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
 }
 
-/// Where a command begins that is none of SQL's and goes to the end of its line: `.mode csv`, `!quit`, and the bare words `quit`, `exit`
-/// and `help`. No statement begins like that.
-fn line_command(piece: &Piece) -> Option<usize> {
+/// A command in the place of a statement.
+struct LineCommand {
+    begin: usize,
+    /// It ends with its `;`, where others go on to the end of the line.
+    ends_with_statement: bool,
+}
+
+/// A command that is none of SQL's and goes to the end of its line: `.mode csv`, `!quit`, and the bare words `quit`, `exit` and `help`,
+/// behind whose `;` a statement may follow. No statement begins like that.
+fn line_command(piece: &Piece) -> Option<LineCommand> {
     let begin = match piece.kind {
         PieceKind::Statement | PieceKind::LastStatement | PieceKind::Pending => piece.body.start,
         // The body begins at the quote that is open.
@@ -151,7 +159,8 @@ fn line_command(piece: &Piece) -> Option<usize> {
     let word = line.trim_end().trim_end_matches(';').trim_end();
     let is_named = |sign: char| line.strip_prefix(sign).is_some_and(|rest| rest.starts_with(char::is_alphabetic));
     let is_word = ["quit", "exit", "help"].iter().any(|known| word.eq_ignore_ascii_case(known));
-    (is_named('.') || is_named('!') || is_word).then_some(begin)
+    let ends_with_statement = is_word && piece.kind == PieceKind::Statement;
+    (is_named('.') || is_named('!') || is_word).then_some(LineCommand { begin, ends_with_statement })
 }
 
 /// Whether what follows `text` begins a token, and is not part of a string, a quoted name or a comment that is open.

@@ -13,7 +13,7 @@ use datafusion::error::DataFusionError;
 
 use super::stores::credentials_hint;
 use crate::catalog::model::FileFormat;
-use crate::error::Error;
+use crate::error::{Error, casts};
 use crate::sql::types::display_name;
 
 /// A store that could not be reached, refused, or does not have the file `shown`. `scheme` is that of the store's URL.
@@ -117,7 +117,7 @@ pub(crate) fn read_error(error: DataFusionError, format: FileFormat, shown: &str
         DataFusionError::ParquetError(parquet) => damaged(format, shown, &parquet.to_string()),
         DataFusionError::IoError(io) => io_or_damaged(io, format, shown),
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
-            ArrowError::CastError(why) => Error::statement(format!("{shown}: {why}")).help(
+            ArrowError::CastError(why) => casts::error(why).context(shown).help(
                 "the file stores another type than the table declares, or the query converts text that does not fit",
             ),
             ArrowError::IoError(_, io) => io_or_damaged(io, format, shown),

@@ -3,8 +3,9 @@
 mod adapter;
 mod cache;
 pub(crate) mod commit;
+mod counted;
 mod distinct;
-mod errors;
+pub(crate) mod errors;
 mod estimates;
 mod footers;
 mod format;
@@ -13,6 +14,7 @@ pub mod kind;
 mod listed;
 pub mod listing;
 pub mod location;
+pub(crate) mod magic;
 mod named_write;
 mod partitioned_write;
 pub(crate) mod partitions;

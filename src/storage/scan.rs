@@ -17,6 +17,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
+use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::stream::BoxStream;
@@ -24,6 +25,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::counted::CountedStore;
 use super::errors::read_error;
 use super::format::plain_reader;
 use super::forward::describe_by_inner;
@@ -53,6 +55,15 @@ pub(crate) struct NamedSource {
 impl NamedSource {
     pub(crate) fn new(inner: Arc<dyn FileSource>, names: FileNames) -> Self {
         NamedSource { inner, names }
+    }
+
+    /// The store, which counts what is read of it. DataFusion's reader of Parquet does so itself.
+    fn counted(&self, store: Arc<dyn ObjectStore>, partition: usize) -> Arc<dyn ObjectStore> {
+        if self.names.format == FileFormat::Parquet {
+            return store;
+        }
+        let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
+        Arc::new(CountedStore::new(store, bytes))
     }
 
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
@@ -101,7 +112,8 @@ impl FileSource for NamedSource {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let inner = self.inner.create_file_opener(object_store, base_config, partition)?;
+        let store = self.counted(object_store, partition);
+        let inner = self.inner.create_file_opener(store, base_config, partition)?;
         Ok(Arc::new(NamedOpener { inner, names: self.names.clone() }))
     }
 
@@ -111,7 +123,8 @@ impl FileSource for NamedSource {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let inner = self.inner.create_morselizer(object_store, base_config, partition)?;
+        let store = self.counted(object_store, partition);
+        let inner = self.inner.create_morselizer(store, base_config, partition)?;
         Ok(Box::new(NamedMorselizer { inner, names: self.names.clone() }))
     }
 

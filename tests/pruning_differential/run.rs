@@ -434,5 +434,5 @@ fn print(answer: &Answer) -> String {
 /// Whether a text was to be read as a number and is none. SQL does not say for which rows a condition is computed, and so not whether
 /// such a row is looked at.
 fn is_of_a_value(error: &str) -> bool {
-    error.contains("Cannot cast string")
+    error.contains("cannot be converted to")
 }

@@ -41,7 +41,7 @@ pub(in crate::cli) async fn check(
     let mut code = None;
     for (_, _, checked) in &results {
         let trouble = match checked {
-            Ok(checked) => checked.require().err().map(|error| (error, ErrorKind::Check)),
+            Ok(checked) => checked.require_naming(arguments.rows).err().map(|error| (error, ErrorKind::Check)),
             Err(error) => Some((error.clone(), error.kind())),
         };
         if let Some((error, kind)) = trouble {

@@ -321,8 +321,22 @@ pub(super) fn find(name: &str) -> Option<(&'static dyn MetaCommand, &'static str
     })
 }
 
+/// Commands of psql and DuckDB that are statements or something else here.
+const OF_OTHERS: &[(&str, &str)] = &[
+    ("\\copy", "COPY t TO 'file.csv' writes a file, and FROM 'file.csv' reads one: both in SQL"),
+    ("\\echo", "SELECT 'text' shows a text; \\! echo text does too"),
+    ("\\qecho", "SELECT 'text' shows a text"),
+    (".import", "CREATE TABLE t AS SELECT * FROM 'file.csv' reads a file"),
+    (".open", "ostrich --catalog DIR opens a catalog"),
+    (".headers", "--no-header leaves out the line of names"),
+    ("\\begin", "there are no transactions over several statements"),
+];
+
 fn unknown(name: &str) -> Error {
     let error = Error::usage(format!("no command {name}"));
+    if let Some((_, help)) = OF_OTHERS.iter().find(|(known, _)| *known == name) {
+        return error.help(*help);
+    }
     let names = COMMANDS.iter().flat_map(|command| command.names()).copied();
     let same_sort = |known: &&str| known.get(..1) == name.get(..1);
     match nearest(name, names.filter(same_sort)) {

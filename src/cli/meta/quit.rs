@@ -45,7 +45,7 @@ mod tests {
     #[tokio::test]
     async fn the_rest_of_a_script_is_not_run() {
         let mut shell = shell().await;
-        for quit in ["\\q", "quit;", "EXIT;", ".exit\n;", "!quit;"] {
+        for quit in ["\\q", "quit;", "EXIT;", ".exit\n;", "!quit;", "quit; select 3 as b;", "exit ;"] {
             let source = Source::new("t", format!("select 1 as a;\n{quit}\nselect 2 as b;"));
             let ended = shell.runner.run_script(&source, None, &mut shell.meta).await;
             assert_eq!(ended, Ended::Done, "{quit} is no failure");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{
     Cmd, ConditionalEventHandler, Context, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers,
@@ -17,8 +17,8 @@ use rustyline::{
 
 use super::complete::{complete, tables_named};
 use super::continuation::Continuation;
-use super::highlight::highlight;
-use super::input::is_finished;
+use super::highlight::{dim, highlight};
+use super::input::{OpenQuote, is_finished, open_quote};
 use super::names::Names;
 
 /// How the text is laid out now; the key bindings share it.
@@ -48,11 +48,25 @@ impl Completer for Assistant {
     }
 }
 
-impl Hinter for Assistant {
-    type Hint = String;
+/// What is said behind the text, and never becomes part of it.
+pub(super) struct Remark(String);
 
-    /// Gives no hint, but is called with each change: columns are looked up before Tab is pressed.
-    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<String> {
+impl Hint for Remark {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Hinter for Assistant {
+    type Hint = Remark;
+
+    /// In the lines behind an open quote, says so: they have no arrow in front. It is called with each change, so columns are looked up
+    /// here too, before Tab is pressed.
+    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Remark> {
         // A name that is being typed is not yet one.
         let is_behind_word = line.get(..pos).is_some_and(|before| before.ends_with([' ', '\n', '.', ',', '(']));
         if is_behind_word && line.len() <= LONGEST {
@@ -60,7 +74,11 @@ impl Hinter for Assistant {
                 self.names.ask_for_columns(&table);
             }
         }
-        None
+        if pos != line.len() || line.len() > LONGEST {
+            return None;
+        }
+        let OpenQuote { mark, line } = open_quote(line, self.layout.lock().dialect)?;
+        Some(Remark(format!("  <- {mark} of line {line} is open")))
     }
 }
 
@@ -68,6 +86,10 @@ impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
         let cursor = if self.is_final.get() { usize::MAX } else { pos };
         highlight(line, cursor, *self.layout.lock(), self.colors)
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        if self.colors { Cow::Owned(dim(hint)) } else { Cow::Borrowed(hint) }
     }
 
     fn highlight_char(&self, line: &str, _: usize, kind: CmdKind) -> bool {

@@ -26,6 +26,11 @@ const BRACKET: &str = "\x1b[1;33m";
 const ARROW: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
+/// What is said beside the text.
+pub(super) fn dim(text: &str) -> String {
+    format!("{ARROW}{text}{PLAIN}")
+}
+
 /// A stretch of the text that looks different.
 struct Paint {
     range: Range<usize>,

@@ -17,6 +17,31 @@ pub(super) fn is_finished(text: &str, dialect: Dialect) -> bool {
     }
 }
 
+/// A string, name or comment that is open.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OpenQuote {
+    /// How it begins.
+    pub mark: String,
+    /// Where, from 1.
+    pub line: usize,
+}
+
+/// What is open at the end of the text, if it has been open for more than one line.
+pub(super) fn open_quote(text: &str, dialect: Dialect) -> Option<OpenQuote> {
+    let pieces = split(&Source::new("", text), dialect);
+    let last = pieces.last().filter(|piece| piece.kind() == PieceKind::Unfinished && !meta::is_word_command(piece))?;
+    let opened = text.get(last.body().start..)?.trim_start();
+    if !opened.contains('\n') {
+        return None;
+    }
+    let mark = match opened {
+        comment if comment.starts_with("/*") => "/*".to_string(),
+        other => other.chars().find(|c| matches!(c, '\'' | '"' | '`' | '$'))?.to_string(),
+    };
+    let line = text.get(..text.len() - opened.len())?.matches('\n').count() + 1;
+    Some(OpenQuote { mark, line })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +59,17 @@ mod tests {
         assert!(!finished("select 'a;\n"));
         assert!(!finished("select 1; select 2"));
         assert!(!finished("select 1 /* ; */"));
+    }
+
+    #[test]
+    fn an_open_quote_is_told_in_the_lines_behind_it() {
+        let open = |text: &str| open_quote(text, Dialect::Ansi).map(|open| (open.mark, open.line));
+        assert_eq!(open("select 'a\n"), Some(("'".to_string(), 1)));
+        assert_eq!(open("select 1,\n  \"a\nb"), Some(("\"".to_string(), 2)));
+        assert_eq!(open("select 1 /* a\n"), Some(("/*".to_string(), 1)));
+        assert_eq!(open("select 'a"), None);
+        assert_eq!(open("select 'a\n';\n"), None);
+        assert_eq!(open("select 1\n"), None);
     }
 
     #[test]

@@ -42,8 +42,10 @@ use crate::execution::progress::for_each_scan;
 use crate::storage::listing::time_of_change;
 use crate::storage::{FileTable, RowFacts};
 
-/// Rows that a violation names, at most.
-const MOST_ROWS: usize = 20;
+/// Rows that a violation remembers, at most.
+pub(crate) const MOST_ROWS: usize = 20;
+/// Rows that it names, if nobody asks for more.
+pub(crate) const NAMED_ROWS: usize = 5;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,10 +100,16 @@ pub struct Checked {
 impl Checked {
     /// The error of a statement that wants the constraint to hold.
     pub fn require(&self) -> Result<()> {
+        self.require_naming(NAMED_ROWS)
+    }
+
+    /// The same; the error names so many rows, if it remembers them.
+    pub(crate) fn require_naming(&self, rows_named: usize) -> Result<()> {
         match &self.verdict {
             Verdict::Holds => Ok(()),
             Verdict::Violated { rows, shown } => {
                 let mut error = Error::statement(format!("{} does not hold: {}", self.title(), self.what(*rows)));
+                let shown = shown.get(..rows_named).unwrap_or(shown);
                 for row in shown {
                     error = error.help(row.to_string());
                 }

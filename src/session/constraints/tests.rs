@@ -298,7 +298,7 @@ async fn rows_that_violate_are_named_with_file_and_row() {
 }
 
 #[tokio::test]
-async fn at_most_twenty_rows_are_named_and_all_are_counted() {
+async fn a_few_rows_are_named_and_all_are_counted() {
     let lake = Lake::new().await;
     lake.write("t.parquet", "SELECT x % 500 AS id FROM generate_series(1, 1000) t(x)").await;
     lake.run("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 't.parquet'").await;
@@ -308,7 +308,7 @@ async fn at_most_twenty_rows_are_named_and_all_are_counted() {
         "constraint \"k\" of default.t, UNIQUE (id), does not hold: 1000 rows share a key with another"
     );
     let lines = error.help_lines();
-    assert_eq!((lines.len(), lines[20].as_str()), (21, "and 980 more rows"));
+    assert_eq!((lines.len(), lines[5].as_str()), (6, "and 995 more rows"));
     assert!(lines[0].contains("t.parquet row ") && lines[0].ends_with(": id = 0"), "{lines:?}");
     assert_eq!(lake.table("t").await.constraints, [], "the catalog is as it was");
 }

@@ -17,7 +17,17 @@ impl Session {
             return Err(Error::statement("information_schema is there already, and not to be written to"));
         }
         let location = match &create.location {
-            Some(location) => Some(self.location(location)?.into_folder().absolute()),
+            Some(location) => {
+                let folder = self.location(location)?.into_folder();
+                if let Some(root) = folder.local_root().filter(|root| root.is_file()) {
+                    return Err(Error::statement(format!(
+                        "{} is a file, and a database lies in a folder",
+                        root.display()
+                    ))
+                    .help("name a folder, which need not be there yet"));
+                }
+                Some(folder.absolute())
+            }
             None => None,
         };
         let database = Database { name, comment: create.comment.clone(), location };

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use object_store::ObjectStoreExt as _;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use sqlparser::ast::{Expr, ObjectName, Spanned};
 
 use super::partition_filter::PartitionFilter;
@@ -19,8 +19,10 @@ use crate::session::write::Replaces;
 use crate::sql::source::{Source, Span};
 use crate::sql::statement::{Load, NewPartition, ParsedStatement, Truncate};
 use crate::storage::commit::Incoming;
+use crate::storage::errors::{format_name, store_error};
 use crate::storage::listing;
 use crate::storage::location::{Location, local_path};
+use crate::storage::magic::{format_by_start, tells_by_start};
 use crate::storage::partitions::{NULL_PARTITION, folder_name, key_and_value, values_in_folders};
 
 /// What makes the files of an external table Ostrich's own, as it does in Hive.
@@ -205,6 +207,9 @@ impl Session {
         if found.files.is_empty() {
             return Err(at(found.nothing(&from)));
         }
+        for meta in &found.files {
+            require_format(&store, &from, meta, &table).await.map_err(at)?;
+        }
         let folder = self.folder_to_write(&table).await?;
         let replaces = match (load.overwrite, wanted.is_empty()) {
             (false, _) => Replaces::Nothing,
@@ -288,6 +293,24 @@ pub(in crate::session) fn matches(table: &Table, folders: &str, wanted: &[Partit
         Some(has) => wanted.iter().all(|(place, value)| has.get(*place) == Some(value)),
         None => wanted.is_empty(),
     }
+}
+
+/// Files become part of a table as they are: one of another format would give rows of nonsense, or none at all.
+async fn require_format(store: &Arc<dyn ObjectStore>, from: &Location, meta: &ObjectMeta, table: &Table) -> Result<()> {
+    let shown = from.show(&meta.location);
+    let found = format_by_start(store, meta).await.map_err(|error| store_error(&error, &shown, from.store_scheme()))?;
+    let wanted = format_name(table.format);
+    let what = match found {
+        Some(found) if found != table.format => format!("is {}", format_name(found)),
+        None if meta.size > 0 && tells_by_start(table.format) => format!("is not {wanted}"),
+        _ => return Ok(()),
+    };
+    Err(Error::statement(format!("{shown} {what}, and {} is stored as {}", table.name, table.format.name())).help(
+        format!(
+            "LOAD DATA adds files as they are; INSERT INTO {} SELECT * FROM '{shown}' converts the rows",
+            table.name.name
+        ),
+    ))
 }
 
 /// The partition folders below a table's folder, also those without files.

@@ -28,7 +28,9 @@ pub(super) fn convert(error: ParserError, source: &Arc<Source>, statement: Span,
         (None, None) => end.map_or(statement, |end| Span::new(end, end)),
     };
     let error = Error::statement(reword(message)).at(source, span);
-    match offending.and_then(|token| misspelt_keyword(token, tokens)) {
+    // What is refused in words of our own was understood.
+    let was_expected = message.starts_with("Expected: ");
+    match offending.filter(|_| was_expected).and_then(|token| misspelt_keyword(token, tokens)) {
         Some(keyword) => error.help(format!("did you mean {keyword}?")),
         None => error,
     }

@@ -29,18 +29,6 @@ pub(super) fn begins(parser: &Parser) -> bool {
 pub(super) fn query_or_insert(parser: &mut Parser) -> Parsed<Statement> {
     let span = parser.peek_token_ref().span;
     match words::peek(parser, 0).as_deref() {
-        Some("MERGE") => {
-            return words::refuse(
-                "MERGE is not supported; UPDATE and DELETE change rows, and INSERT adds those that are not there yet",
-                span,
-            );
-        }
-        Some("BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT") => {
-            return words::refuse("there are no transactions over several statements; each statement is one", span);
-        }
-        Some("PREPARE" | "EXECUTE" | "DEALLOCATE") => {
-            return words::refuse("prepared statements are not supported; bind values with :name and --var", span);
-        }
         Some("INSERT" | "SELECT" | "WITH" | "VALUES" | "FROM") => {}
         _ if begins(parser) => {}
         _ => return words::unexpected(parser, "a SQL statement"),

@@ -1,4 +1,4 @@
-//! Statements of Hive's that cannot be done here. Each is one line that says so and what to do, at its place.
+//! Statements of other engines that cannot be done here. Each is one line that says so and what to do, at its place.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -44,9 +44,51 @@ pub(super) fn statement(parser: &Parser) -> Parsed<()> {
         (Some("DFS"), _) => {
             "dfs commands are not done here; use the tools of the place where the files lie".to_string()
         }
+        (Some(first), _) => match of_one_word(first, second.as_deref()) {
+            Some(message) => message.to_string(),
+            None => return Ok(()),
+        },
         _ => return Ok(()),
     };
     words::refuse(&message, span)
+}
+
+/// Statements that are known by their first word.
+fn of_one_word(first: &str, second: Option<&str>) -> Option<&'static str> {
+    Some(match first {
+        "MERGE" => {
+            "MERGE is not supported; UPDATE and DELETE change rows, and INSERT adds those that are not there yet"
+        }
+        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "ABORT" | "END" => {
+            "there are no transactions over several statements: each statement is one; leave this one out"
+        }
+        "PREPARE" | "EXECUTE" | "DEALLOCATE" => {
+            "prepared statements are not supported; bind values with :name and --var"
+        }
+        "SUMMARIZE" => {
+            "SUMMARIZE is not supported; DESCRIBE shows the columns, \\profile t (or ostrich profile t) what is in them"
+        }
+        "PRAGMA" => "PRAGMA is not supported; SET changes settings, DESCRIBE t shows columns, SHOW TABLES lists tables",
+        "ATTACH" | "DETACH" => {
+            "databases of other engines are not attached; --catalog DIR opens a catalog, and files are read where they lie: FROM 'a.parquet'"
+        }
+        "INSTALL" => "there are no extensions to install; leave the statement out",
+        "LOAD" if second != Some("DATA") => "there are no extensions to load; LOAD DATA INPATH adds files to a table",
+        "VACUUM" | "CHECKPOINT" | "REINDEX" => {
+            "there is nothing to clean up: files that were replaced are gone at once; leave the statement out"
+        }
+        "OPTIMIZE" => "OPTIMIZE is not supported; INSERT OVERWRITE TABLE t SELECT * FROM t writes few large files",
+        "REFRESH" => "tables need no REFRESH: each statement lists their files anew; leave the statement out",
+        "CACHE" | "UNCACHE" => {
+            "tables are not cached by a statement; CREATE TEMPORARY TABLE … AS SELECT keeps rows for a session"
+        }
+        "CALL" => "there are no procedures; functions are called in a query: SELECT f(…)",
+        "PIVOT" | "UNPIVOT" => {
+            "PIVOT is not supported; use an aggregate with FILTER for each column: sum(x) FILTER (WHERE kind = 'a') AS a"
+        }
+        "DECLARE" | "FETCH" | "CLOSE" => "there are no cursors; a query gives its rows as they come",
+        _ => return None,
+    })
 }
 
 /// `SELECT TRANSFORM (a) USING 'program'`, `MAP a USING 'program'`, `REDUCE a USING 'program'`. sqlparser knows none of them, and complains

@@ -13,6 +13,7 @@ mod column_names;
 mod cte;
 mod distinct_on;
 mod fetch;
+mod field_access;
 mod from_first;
 mod function_clauses;
 mod function_names;
@@ -158,6 +159,7 @@ impl Rewriter<'_> {
         wildcards::refuse(select)?;
         from_first::with_all_columns(select);
         casts::keep_names(select);
+        field_access::keep_names(select);
         shift_defaults::keep_names(select);
         joins::in_select(select)?;
         windows::inline(select, order_by.as_deref_mut())?;
@@ -204,6 +206,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         arrays::to_function(expr);
+        field_access::to_strings(expr);
         casts::with_length(expr);
         intervals::sign_of_all(expr);
         rlike::to_operator(expr);

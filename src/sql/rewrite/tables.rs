@@ -115,10 +115,23 @@ fn table_function(name: &mut ObjectName) -> Result<(), Refusal> {
     match name.0.as_mut_slice() {
         [ObjectNamePart::Identifier(function)] => {
             fold(function);
-            Ok(())
+            match reads_a_file(&function.value) {
+                true => Err(Refusal::new(format!("there is no table function {}", function.value), function.span)
+                    .help("files are read by their path: FROM 'a.parquet', FROM 'logs/*.csv'")),
+                false => Ok(()),
+            }
         }
         _ => Err(Refusal::new("a table function has no schema in front of its name", name.span())),
     }
+}
+
+/// DuckDB's functions for files.
+fn reads_a_file(function: &str) -> bool {
+    matches!(function.strip_suffix("_scan"), Some("parquet"))
+        || matches!(
+            function.strip_prefix("read_").map(|format| format.strip_suffix("_auto").unwrap_or(format)),
+            Some("parquet" | "csv" | "json" | "ndjson" | "json_objects" | "orc" | "avro" | "text" | "files")
+        )
 }
 
 fn fold(name: &mut Ident) {
@@ -170,6 +183,14 @@ mod tests {
         refused("SELECT * FROM ▸t PIVOT (sum(b) FOR a IN (1, 2))", "PIVOT is not supported");
         refused("SELECT * FROM ▸t UNPIVOT (v FOR n IN (a, b))", "UNPIVOT is not supported");
         refused("SELECT * FROM TABLE(▸generate_series(1, 2))", "TABLE(…) in FROM is not supported");
+    }
+
+    #[test]
+    fn functions_that_read_files_are_paths() {
+        let help = refused("SELECT * FROM ▸read_csv_auto('a.csv')", "there is no table function read_csv_auto");
+        assert_eq!(help, "files are read by their path: FROM 'a.parquet', FROM 'logs/*.csv'");
+        refused("SELECT * FROM ▸Read_Parquet('a.parquet')", "there is no table function read_parquet");
+        refused("SELECT * FROM ▸parquet_scan('a.parquet')", "there is no table function parquet_scan");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore};
 use tokio::sync::mpsc;
 
+use crate::storage::counted::Asked;
+
 /// How many bytes are read at once.
 const PIECE: usize = 1024 * 1024;
 
@@ -28,13 +30,19 @@ pub(crate) async fn bytes_of(
     if file.size == 0 || range.as_ref().is_some_and(|range| range.is_empty()) {
         return Ok(futures::stream::empty().boxed());
     }
-    let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..Default::default() };
+    let asked = Asked::default();
+    let mut options = GetOptions { range: range.clone().map(GetRange::Bounded), ..Default::default() };
+    options.extensions.insert(asked.clone());
     let result = store.get_opts(&file.location, options).await?;
     match result.payload {
         GetResultPayload::File(mut opened, _) => {
             let length = result.range.end - result.range.start;
             std::io::Seek::seek(&mut opened, std::io::SeekFrom::Start(result.range.start))?;
-            Ok(futures::stream::iter(pieces(decompressed(opened.take(length), compression)?, length)).boxed())
+            Ok(futures::stream::iter(pieces(
+                decompressed(Counting { inner: opened.take(length), asked }, compression)?,
+                length,
+            ))
+            .boxed())
         }
         GetResultPayload::Stream(stream) => {
             let stream = stream.map_err(DataFusionError::from).boxed();
@@ -85,6 +93,20 @@ pub(crate) async fn line_from(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta, p
         width *= 4;
     }
     Ok(meta.size)
+}
+
+/// Counts what is taken of a local file.
+struct Counting<R> {
+    inner: R,
+    asked: Asked,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.asked.add(length);
+        Ok(length)
+    }
 }
 
 fn decompressed<R: Read + Send + 'static>(

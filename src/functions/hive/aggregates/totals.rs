@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
 };
 
+use crate::functions::decimals::Division;
 use crate::functions::entry::{Entry, Help};
-use crate::functions::hive::math::division::decimal_quotient;
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![
@@ -213,7 +213,8 @@ impl Decimals {
         let (precision, scale) = self.given;
         let finished = match self.finish {
             Finish::Sum => sum.sum.filter(|_| sum.count != 0)?,
-            Finish::Mean => decimal_quotient(sum.sum?, sum.count.into(), i16::from(scale) - i16::from(self.scale))?,
+            Finish::Mean => Division::to_more_digits(i16::from(scale) - i16::from(self.scale))
+                .quotient(sum.sum?, sum.count.into())?,
         };
         let end = 10_u128.checked_pow(precision.into())?;
         (finished.unsigned_abs() < end).then_some(finished)

@@ -21,7 +21,7 @@ pub(super) enum Item {
 }
 
 impl Pattern {
-    /// `None` for a pattern with a letter that means nothing, or with an open quote.
+    /// `None` for a pattern with a letter that means nothing, with one of the signs that Java keeps for later, or with an open quote.
     pub(crate) fn parse(pattern: &str) -> Option<Pattern> {
         let mut items = vec![];
         let mut literal = String::new();
@@ -39,6 +39,8 @@ impl Pattern {
                         quoted => literal.push(quoted),
                     }
                 }
+            } else if matches!(c, '{' | '}' | '#') {
+                return None;
             } else if c.is_ascii_alphabetic() {
                 let mut count = 1;
                 while chars.next_if_eq(&c).is_some() {
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(written("2024-12-29 00:00:00", "YYYY-w k h").as_deref(), Some("2025-1 24 12"));
         assert_eq!(written("12345-01-01 00:00:00", "yyyy-MM-dd").as_deref(), Some("+12345-01-01"));
         assert_eq!(written("-0001-01-01 00:00:00", "y G uuuu").as_deref(), Some("2 BC -0001"));
-        for none in ["'open", "yyyy-bb", "j"] {
+        for none in ["'open", "yyyy-bb", "j", "yyyy {", "yyyy#"] {
             assert_eq!(Pattern::parse(none), None, "{none}");
         }
     }

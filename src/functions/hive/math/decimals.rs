@@ -10,16 +10,16 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, i256};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Operator, ReturnFieldArgs, ScalarUDF};
 
-use super::division::as_decimal;
+use crate::functions::decimals::{
+    Digits, MAX_PRECISION, data_type as decimal, of_number as as_decimal, rounded as round, widened,
+};
 use crate::functions::hive::call::{Call, Function, Gives, Kind, Takes};
 use crate::functions::hive::operand::convert;
 
-const MAX_PRECISION: i16 = 38;
 /// So many places behind the point stay where there are too many digits.
 const KEPT_PLACES: i16 = 6;
 const NUMBERS: Takes = Takes::OneOf(&[&[Kind::Number, Kind::Number]]);
 
-type Digits = (i16, i16);
 type TypeOf = fn(&ReturnFieldArgs) -> Result<DataType>;
 type Run = fn(&Call) -> Result<ArrayRef>;
 
@@ -76,10 +76,6 @@ pub(super) fn fitted((precision, scale): Digits) -> Digits {
     (MAX_PRECISION, (MAX_PRECISION - whole).max(scale.min(KEPT_PLACES)))
 }
 
-fn decimal((precision, scale): Digits) -> DataType {
-    DataType::Decimal128(precision as u8, scale as i8)
-}
-
 fn wide(name: &'static str, op: Operator) -> Arc<ScalarUDF> {
     let (gives, run): (TypeOf, Run) = match op {
         Operator::Plus => (|args| gives(args, Operator::Plus), |call| sum(call, i256::checked_add)),
@@ -126,30 +122,11 @@ fn rounded(
     Ok(Arc::new(values.collect::<Decimal128Array>().with_data_type(call.gives().clone())))
 }
 
-/// Without the last places, halves away from zero.
-fn round(value: i256, places: u8) -> Option<i256> {
-    if places == 0 {
-        return Some(value);
-    }
-    let unit = power(i16::from(places))?;
-    let (quotient, rest) = (value.checked_div(unit)?, value.checked_rem(unit)?.wrapping_abs());
-    match rest >= unit.wrapping_sub(rest) {
-        true if value < i256::ZERO => quotient.checked_sub(i256::ONE),
-        true => quotient.checked_add(i256::ONE),
-        false => Some(quotient),
-    }
-}
-
-fn power(exponent: i16) -> Option<i256> {
-    i256::from_i128(10).checked_pow(u32::try_from(exponent).ok()?)
-}
-
 fn sum(call: &Call, f: fn(i256, i256) -> Option<i256>) -> Result<ArrayRef> {
     let operands = operands(call)?;
     let (s1, s2) = (operands[0].2, operands[1].2);
     let scale = s1.max(s2);
-    let widened = |value: i128, own: i16| i256::from_i128(value).checked_mul(power(scale - own)?);
-    rounded(call, &operands, scale, |a, b| f(widened(a, s1)?, widened(b, s2)?))
+    rounded(call, &operands, scale, |a, b| f(widened(a, scale - s1)?, widened(b, scale - s2)?))
 }
 
 fn product(call: &Call) -> Result<ArrayRef> {
@@ -169,12 +146,6 @@ mod tests {
         assert_eq!(of(Operator::Multiply, (20, 10), (20, 10)), (38, 17));
         assert_eq!(of(Operator::Plus, (38, 0), (38, 20)), (38, 6));
         assert_eq!(of(Operator::Plus, (10, 2), (5, 4)), (13, 4));
-    }
-
-    #[test]
-    fn halves_are_rounded_away_from_zero() {
-        let round = |value, places| round(i256::from_i128(value), places).unwrap().to_i128().unwrap();
-        assert_eq!((round(125, 1), round(-125, 1), round(124, 1), round(1249, 2), round(7, 0)), (13, -13, 12, 12, 7));
     }
 
     #[test]

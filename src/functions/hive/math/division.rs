@@ -6,17 +6,19 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, i256};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::ReturnFieldArgs;
 
 use super::decimals::fitted;
+use crate::functions::decimals::{
+    Division, MAX_PRECISION, of_decimal as decimal, of_number as as_decimal, widened as wide,
+};
 use crate::functions::entry::{Entry, Help};
 use crate::functions::hive::call::{Call, Function, Gives, Kind, Takes};
 use crate::functions::hive::operand::convert;
 
 const NUMBERS: Takes = Takes::OneOf(&[&[Kind::Number, Kind::Number]]);
-const MAX_PRECISION: i16 = 38;
 
 pub(super) fn entries() -> Vec<Entry> {
     vec![
@@ -73,28 +75,6 @@ enum Common {
     /// With the precision and scale of each.
     Decimals((i16, i16), (i16, i16)),
     Doubles,
-}
-
-fn decimal(data_type: &DataType) -> Option<(i16, i16)> {
-    match data_type {
-        DataType::Decimal32(precision, scale)
-        | DataType::Decimal64(precision, scale)
-        | DataType::Decimal128(precision, scale)
-        | DataType::Decimal256(precision, scale) => Some((i16::from(*precision).min(MAX_PRECISION), i16::from(*scale))),
-        _ => None,
-    }
-}
-
-/// Hive's decimals for integers.
-pub(super) fn as_decimal(data_type: &DataType) -> Option<(i16, i16)> {
-    match data_type {
-        DataType::Int8 | DataType::Boolean | DataType::Null => Some((3, 0)),
-        DataType::UInt8 | DataType::Int16 => Some((5, 0)),
-        DataType::UInt16 | DataType::Int32 => Some((10, 0)),
-        DataType::UInt32 | DataType::Int64 => Some((19, 0)),
-        DataType::UInt64 => Some((20, 0)),
-        other => decimal(other),
-    }
 }
 
 fn common(left: &DataType, right: &DataType) -> Common {
@@ -203,42 +183,11 @@ fn quotient(call: &Call) -> Result<ArrayRef> {
     let (s1, s2) = (scale_of(0), scale_of(1));
     let shift = i16::from(*scale) - s1 + s2;
     let end = 10_i128.pow(u32::from(*precision).min(38));
+    let division = Division::to_more_digits(shift);
     let quotients = by_decimals(call, (s1, s2), |a, b| {
-        decimal_quotient(a, b, shift).filter(|quotient| quotient.unsigned_abs() < end.unsigned_abs())
+        division.quotient(a, b).filter(|quotient| quotient.unsigned_abs() < end.unsigned_abs())
     })?;
     Ok(Arc::new(quotients.with_data_type(call.gives().clone())))
-}
-
-/// `a * 10^shift / b`, rounded; `None` by zero and beyond the range.
-pub(crate) fn decimal_quotient(a: i128, b: i128, shift: i16) -> Option<i128> {
-    let power = u32::try_from(shift).ok().and_then(|shift| 10_i128.checked_pow(shift));
-    match power.and_then(|power| a.checked_mul(power)) {
-        Some(a) => half_up(a, b),
-        None => wide_quotient(a, b, shift),
-    }
-}
-
-fn half_up(a: i128, b: i128) -> Option<i128> {
-    let (quotient, rest) = (a.checked_div(b)?, a.checked_rem(b)?.unsigned_abs());
-    if rest < b.unsigned_abs() - rest {
-        return Some(quotient);
-    }
-    quotient.checked_add(if (a < 0) == (b < 0) { 1 } else { -1 })
-}
-
-/// `value * 10^exponent`.
-fn wide(value: i128, exponent: i16) -> Option<i256> {
-    i256::from_i128(value).checked_mul(i256::from_i128(10).checked_pow(u32::try_from(exponent).ok()?)?)
-}
-
-fn wide_quotient(a: i128, b: i128, shift: i16) -> Option<i128> {
-    let (a_wide, b_wide) = (wide(a, shift.max(0))?, wide(b, (-shift).max(0))?);
-    let (quotient, rest) = (a_wide.checked_div(b_wide)?, a_wide.checked_rem(b_wide)?.wrapping_abs());
-    let quotient = quotient.to_i128()?;
-    if rest < b_wide.wrapping_abs().wrapping_sub(rest) {
-        return Some(quotient);
-    }
-    quotient.checked_add(if (a < 0) == (b < 0) { 1 } else { -1 })
 }
 
 fn rest(call: &Call, takes_sign_of_divisor: bool) -> Result<ArrayRef> {

@@ -3,7 +3,7 @@
 mod bases;
 mod bits;
 pub(super) mod decimals;
-pub(crate) mod division;
+mod division;
 mod doubles;
 mod extremes;
 pub(crate) mod random;
