@@ -100,28 +100,8 @@ impl Arithmetic {
                 let nulls = NullBuffer::union(left.nulls(), right.nulls());
                 (self.work.of_columns(left.values(), right.values()), nulls)
             }
-            (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => {
-                let left = left.as_primitive::<Decimal128Type>();
-                let Some(right) = word(right) else { return Ok(None) };
-                let values = match self.work {
-                    Work::Multiply => scaled(left.values(), right, 0),
-                    Work::Add { left: factor, right: other } => {
-                        scaled(left.values(), factor, i128::from(right) * i128::from(other))
-                    }
-                };
-                (values, left.nulls().cloned())
-            }
-            (ColumnarValue::Scalar(left), ColumnarValue::Array(right)) => {
-                let right = right.as_primitive::<Decimal128Type>();
-                let Some(left) = word(left) else { return Ok(None) };
-                let values = match self.work {
-                    Work::Multiply => scaled(right.values(), left, 0),
-                    Work::Add { left: other, right: factor } => {
-                        scaled(right.values(), factor, i128::from(left) * i128::from(other))
-                    }
-                };
-                (values, right.nulls().cloned())
-            }
+            (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => self.work.of_column(left, right),
+            (ColumnarValue::Scalar(left), ColumnarValue::Array(right)) => self.work.turned().of_column(right, left),
             (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)) => return Ok(None),
         };
         let (Some(values), nulls) = computed else { return Ok(None) };
@@ -131,6 +111,26 @@ impl Arithmetic {
 }
 
 impl Work {
+    /// The same with the sides exchanged.
+    fn turned(self) -> Self {
+        match self {
+            Work::Multiply => Work::Multiply,
+            Work::Add { left, right } => Work::Add { left: right, right: left },
+        }
+    }
+
+    /// With a constant on the right side.
+    fn of_column(self, left: &ArrayRef, right: &ScalarValue) -> (Option<Vec<i128>>, Option<NullBuffer>) {
+        let left = left.as_primitive::<Decimal128Type>();
+        let values = word(right).and_then(|right| match self {
+            Work::Multiply => scaled(left.values(), right, 0),
+            Work::Add { left: factor, right: other } => {
+                scaled(left.values(), factor, i128::from(right) * i128::from(other))
+            }
+        });
+        (values, left.nulls().cloned())
+    }
+
     /// `None` if a value does not fit into 64 bits.
     fn of_columns(self, left: &[i128], right: &[i128]) -> Option<Vec<i128>> {
         match self {
