@@ -119,7 +119,7 @@ fn with_asked_side_guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execu
     Arc::clone(&plan).replace_children(sides.into(), ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
-fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     match plan.downcast_ref::<Guard>() {
         Some(guard) => unguarded(Arc::clone(&guard.plan)),
         None => with_each_child(plan, unguarded),
@@ -140,11 +140,18 @@ fn with_each_child(plan: Arc<dyn ExecutionPlan>, change: Change) -> Result<Arc<d
     plan.replace_children(after, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
-/// Stands above an operator while filters are pushed, and lets those on ambiguous columns not through.
+/// Stands above an operator while filters are pushed, and lets those on ambiguous columns not through, nor anything else.
 #[derive(Debug)]
-struct Guard {
+pub(super) struct Guard {
     plan: Arc<dyn ExecutionPlan>,
     unambiguous: HashSet<usize>,
+}
+
+impl Guard {
+    /// Through which nothing goes.
+    pub(super) fn closed(plan: Arc<dyn ExecutionPlan>) -> Self {
+        Guard { plan, unambiguous: HashSet::new() }
+    }
 }
 
 impl DisplayAs for Guard {

@@ -6,6 +6,7 @@ mod filter_pushdown;
 pub(crate) mod kernels;
 mod local;
 pub mod memory;
+mod merge_join_filters;
 mod offsets;
 mod physical;
 pub(crate) mod planning;

@@ -20,6 +20,7 @@ use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
 use super::kernels::Kernels;
+use super::merge_join_filters::with_merge_joins_guarded;
 use super::offsets::with_offsets_kept;
 use super::requirements::with_requirements_met;
 use super::shared::{SharedPlanner, ShowSharedSubplans};
@@ -36,7 +37,7 @@ use crate::sql::dialect::Dialect;
 pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<String>) -> SessionStateBuilder {
     let is_on = |name: &str| !disabled.contains(name);
     let rules = with_offsets_kept(with_requirements_met(with_empty_sums(filter_pushdown::physical_rules())));
-    let mut rules = with_marks_taken_out(rules);
+    let mut rules = with_merge_joins_guarded(with_marks_taken_out(rules));
     rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(DistinctLimits));
     rules.push(Arc::new(Kernels::new(disabled)));

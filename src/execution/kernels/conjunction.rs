@@ -5,8 +5,8 @@
 //! costs less than such a copy. So here conditions are sorted by what they cost, those that cost least are computed on all rows,
 //! and a dear one on the rows that are left, of which only the columns that it reads are copied.
 //!
-//! Answers are those of a filter, for which NULL is as good as false. What stays: a condition that can fail (a division, a cast) is computed
-//! after those before it that cannot, and on no more rows than before.
+//! Answers are those of a filter, for which NULL is as good as false. A condition that can fail (a division, a cast) is computed after those
+//! that cannot, and only of rows for which these are true.
 
 use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
@@ -22,7 +22,9 @@ use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal,
+};
 use datafusion::physical_expr::utils::collect_columns;
 
 use super::comparison::Comparison;
@@ -90,6 +92,8 @@ enum Cost {
     Least,
     /// A comparison of texts.
     Text,
+    /// A pattern that a text is like.
+    Pattern,
     /// Anything; it may fail.
     Unknown,
 }
@@ -116,7 +120,11 @@ impl Cost {
                 Cost::Unknown
             });
         }
+        if let Some(like) = condition.downcast_ref::<LikeExpr>() {
+            return Ok(if is_plain(like.expr()) && is_plain(like.pattern()) { Cost::Pattern } else { Cost::Unknown });
+        }
         match condition.downcast_ref::<BinaryExpr>() {
+            Some(test) if is_regex(*test.op()) && is_plain(test.left()) && is_plain(test.right()) => Ok(Cost::Pattern),
             Some(comparison)
                 if is_comparison(*comparison.op()) && is_plain(comparison.left()) && is_plain(comparison.right()) =>
             {
@@ -131,9 +139,16 @@ impl Cost {
         match self {
             Cost::Least => left < rows / 32,
             Cost::Text => left < rows / 4,
-            Cost::Unknown => left < rows / 4 * 3,
+            Cost::Pattern => left < rows / 4 * 3,
+            // `b <> 0 AND a / b > 2`: no row that is out is asked.
+            Cost::Unknown => left < rows,
         }
     }
+}
+
+fn is_regex(op: Operator) -> bool {
+    use Operator::{RegexIMatch, RegexMatch, RegexNotIMatch, RegexNotMatch};
+    matches!(op, RegexMatch | RegexIMatch | RegexNotMatch | RegexNotIMatch)
 }
 
 fn is_comparison(op: Operator) -> bool {

@@ -23,8 +23,15 @@ type Wait = Shared<BoxFuture<'static, std::result::Result<Arc<Rows>, Arc<DataFus
 #[derive(Debug)]
 pub(super) struct Spool {
     partitions: usize,
-    /// Empty until somebody reads, and after all have read.
-    started: Mutex<Vec<Option<Waited>>>,
+    started: Mutex<Started>,
+}
+
+#[derive(Debug, Default)]
+struct Started {
+    /// Empty until somebody reads; none after all have read.
+    partitions: Vec<Option<Waited>>,
+    /// The statement has ended. Who asks now, as a task that has not yet heard of it, must not start everything again.
+    is_over: bool,
 }
 
 /// A partition that is made or was made, and how many have still to read it.
@@ -65,7 +72,7 @@ impl Spool {
     ) -> Result<SendableRecordBatchStream> {
         let wait = self.wait_for(plan, partition, readers, context).ok_or_else(|| {
             internal_datafusion_err!(
-                "partition {partition} of a shared subplan was read by more than {readers} readers"
+                "partition {partition} of a shared subplan was read by more than {readers} readers, or after its statement"
             )
         })?;
         let rows = wait.await.map_err(DataFusionError::Shared)?;
@@ -87,6 +94,10 @@ impl Spool {
         context: &Arc<TaskContext>,
     ) -> Option<Wait> {
         let mut started = self.started.lock();
+        if started.is_over {
+            return None;
+        }
+        let started = &mut started.partitions;
         if started.iter().all(Option::is_none) {
             *started = (0..self.partitions)
                 .map(|partition| Some(Waited { rows: start(plan, partition, context), readers }))
@@ -100,7 +111,7 @@ impl Spool {
 
     /// Stops what is made and forgets what was.
     pub(super) fn clear(&self) {
-        self.started.lock().clear();
+        *self.started.lock() = Started { partitions: Vec::new(), is_over: true };
     }
 }
 
@@ -222,6 +233,20 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_on_disk() {
         assert_eq!(read_twice(20_000).await, (vec![400, 600, 400, 600], true));
+    }
+
+    /// A task that still runs when its statement has ended asks in vain, and does not start the subplan again.
+    #[tokio::test]
+    async fn nothing_starts_after_the_statement() {
+        let context = SessionContext::new().task_ctx();
+        let batches = batches();
+        let schema = batches[0].schema();
+        let plan = MemorySourceConfig::try_new_exec(&[batches], schema, None).unwrap() as Arc<dyn ExecutionPlan>;
+        let spool = Spool::new(1);
+        assert!(spool.read(&plan, 0, 2, &context).await.is_ok());
+        spool.clear();
+        assert!(spool.read(&plan, 0, 2, &context).await.is_err());
+        assert_eq!(context.memory_pool().reserved(), 0);
     }
 
     #[test]

@@ -336,7 +336,16 @@ pub(super) fn compare(
     }
 }
 
-pub(super) fn is_comparison(operator: Operator) -> bool {
+pub(super) fn is_null_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null_constant(&cast.expr),
+        Expr::TryCast(cast) => is_null_constant(&cast.expr),
+        _ => false,
+    }
+}
+
+fn is_comparison(operator: Operator) -> bool {
     matches!(
         operator,
         Operator::Eq
@@ -512,6 +521,9 @@ impl InExpr<'_> {
     }
 
     fn in_list(&self, list: InList) -> Result<Transformed<Expr>> {
+        if list.list.iter().any(is_null_constant) {
+            return self.in_list_with_null(list);
+        }
         let InList { expr, list, negated } = list;
         let (value, items) = (self.type_of(&expr)?, self.types_of(&list)?);
         let mut meetings: Vec<Meeting> = items.iter().map(|item| self.rules.compared(&value, item)).collect();
@@ -551,6 +563,19 @@ impl InExpr<'_> {
         }
         let any = any.unwrap_or_else(|| datafusion::logical_expr::lit(false));
         Ok(Transformed::yes(if negated { not(any) } else { any }))
+    }
+
+    /// `x IN (1, NULL)` is `x IN (1) OR NULL`. DataFusion's optimizer makes one list of two on the same column as if they were sets, in which
+    /// a NULL is a value that nothing else has: of `x IN (1, 2) AND x NOT IN (2, NULL)` it leaves `x = 1`.
+    fn in_list_with_null(&self, list: InList) -> Result<Transformed<Expr>> {
+        let InList { expr, mut list, negated } = list;
+        list.retain(|item| !is_null_constant(item));
+        let null = Expr::Literal(ScalarValue::Boolean(None), None);
+        if list.is_empty() {
+            return Ok(Transformed::yes(null));
+        }
+        let others = self.in_list(InList::new(expr, list, negated))?.data;
+        Ok(Transformed::yes(if negated { others.and(null) } else { others.or(null) }))
     }
 
     fn like(&self, like: Like, wrap: fn(Like) -> Expr) -> Result<Transformed<Expr>> {
