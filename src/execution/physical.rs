@@ -1,8 +1,9 @@
 //! From an optimized plan to a physical one.
 //!
 //! DataFusion's planner does the work. Before it, the plan gets what only pays when nothing else will change it: the smaller side of
-//! each join comes first, repeated subplans are taken out to be computed once, and scans that few rows pass decode their filters first.
-//! And what no rule should have to know: in ansi, integers that leave their range are an error.
+//! each join comes first, repeated subplans are taken out to be computed once, scans that few rows pass decode their filters first, and
+//! small sides of joins are one hash table. And what no rule should have to know: in ansi, integers that leave their range are an error.
+//! Behind it, expressions get quicker kernels.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -148,8 +148,14 @@ impl PhysicalOptimizerRule for Kernels {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::util::pretty::pretty_format_batches;
+    use std::collections::HashSet;
 
+    use datafusion::arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::{ParquetReadOptions, SessionContext};
+
+    use super::NAMES;
+    use crate::execution::with_physical_planner;
     use crate::session::{Session, SessionOptions};
 
     const QUERY: &str = "SELECT l_returnflag, sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)) AS charge
@@ -170,5 +176,25 @@ mod tests {
         assert!(filter.contains("output_rows=") && !filter.contains("output_rows=0,"), "{filter}");
         session.query("SET ostrich.optimizer.disabled_rules = 'conjunctions,narrow_decimals'").await.unwrap();
         assert_eq!(on, (shown(QUERY).await, shown(&explain).await));
+    }
+
+    /// Each kernel takes its place in a plan, unless it is switched off.
+    #[tokio::test]
+    async fn kernels_take_their_places() {
+        let planned = async |disabled: &[&str]| {
+            let disabled: HashSet<String> = disabled.iter().map(|name| (*name).to_string()).collect();
+            let builder = with_physical_planner(SessionStateBuilder::new().with_default_features(), &disabled);
+            let context = SessionContext::new_with_state(builder.build());
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/tpch/lineitem.parquet");
+            context.register_parquet("lineitem", file, ParquetReadOptions::default()).await.unwrap();
+            let sql =
+                "SELECT sum(l_extendedprice * (1 - l_discount)) FROM lineitem WHERE l_quantity < 24 AND l_tax > 0.02";
+            let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+            let plan = format!("{plan:?}");
+            ["KernelExec", "Conjunction {", "Arithmetic {"].map(|kernel| plan.contains(kernel))
+        };
+        assert_eq!(planned(&[]).await, [true, true, true]);
+        assert_eq!(planned(&[NAMES[0]]).await, [false, false, true]);
+        assert_eq!(planned(&[NAMES[1]]).await, [true, true, false]);
     }
 }
