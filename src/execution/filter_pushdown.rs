@@ -23,9 +23,9 @@ use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
+use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{JoinType, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -35,7 +35,9 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::joins::HashJoinExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
+
+use super::one_input::looks_like_its_input;
 
 /// A rule as the physical planner runs it.
 pub(super) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -85,7 +87,7 @@ fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let plan = with_asked_side_guarded(with_each_child(plan, guarded)?)?;
     let columns = plan.schema().fields().len();
     let unambiguous = unambiguous(&plan.schema());
-    Ok(if unambiguous.len() == columns { plan } else { Arc::new(Guard { plan, unambiguous }) })
+    Ok(if unambiguous.len() == columns { plan } else { Arc::new(Guard { input: plan, unambiguous }) })
 }
 
 /// A semi join whose side that is only asked lets no filter through on a column that merely has the name of a key of the other side.
@@ -115,13 +117,13 @@ fn with_asked_side_guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execu
     if safe.len() == columns {
         return Ok(plan);
     }
-    sides[asked] = Arc::new(Guard { plan: Arc::clone(&sides[asked]), unambiguous: safe });
+    sides[asked] = Arc::new(Guard { input: Arc::clone(&sides[asked]), unambiguous: safe });
     Arc::clone(&plan).replace_children(sides.into(), ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
 }
 
 pub(super) fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     match plan.downcast_ref::<Guard>() {
-        Some(guard) => unguarded(Arc::clone(&guard.plan)),
+        Some(guard) => unguarded(Arc::clone(&guard.input)),
         None => with_each_child(plan, unguarded),
     }
 }
@@ -143,14 +145,19 @@ fn with_each_child(plan: Arc<dyn ExecutionPlan>, change: Change) -> Result<Arc<d
 /// Stands above an operator while filters are pushed, and lets those on ambiguous columns not through, nor anything else.
 #[derive(Debug)]
 pub(super) struct Guard {
-    plan: Arc<dyn ExecutionPlan>,
+    input: Arc<dyn ExecutionPlan>,
     unambiguous: HashSet<usize>,
 }
 
 impl Guard {
     /// Through which nothing goes.
-    pub(super) fn closed(plan: Arc<dyn ExecutionPlan>) -> Self {
-        Guard { plan, unambiguous: HashSet::new() }
+    pub(super) fn closed(input: Arc<dyn ExecutionPlan>) -> Self {
+        Guard { input, unambiguous: HashSet::new() }
+    }
+
+    fn over(&self, input: Arc<dyn ExecutionPlan>) -> Self {
+        let unambiguous = &unambiguous(&input.schema()) & &self.unambiguous;
+        Guard { input, unambiguous }
     }
 }
 
@@ -165,13 +172,7 @@ impl ExecutionPlan for Guard {
         "Guard"
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.plan.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.plan]
-    }
+    looks_like_its_input!();
 
     fn apply_expressions(
         &self,
@@ -180,26 +181,8 @@ impl ExecutionPlan for Guard {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
-            Ok([plan]) => {
-                let unambiguous = &unambiguous(&plan.schema()) & &self.unambiguous;
-                Ok(Arc::new(Guard { plan, unambiguous }))
-            }
-            Err(children) => internal_err!("a guard of {} operators", children.len()),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.plan.execute(partition, context)
+        self.input.execute(partition, context)
     }
 
     fn gather_filters_for_pushdown(
@@ -209,7 +192,7 @@ impl ExecutionPlan for Guard {
         _config: &ConfigOptions,
     ) -> Result<FilterDescription> {
         let below =
-            ChildFilterDescription::from_child_with_allowed_indices(&filters, self.unambiguous.clone(), &self.plan)?;
+            ChildFilterDescription::from_child_with_allowed_indices(&filters, self.unambiguous.clone(), &self.input)?;
         Ok(FilterDescription::new().with_child(below))
     }
 }

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
+
+use super::shared_pool::SharedPool;
 
 /// How many of the largest consumers an error names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();
@@ -35,7 +37,7 @@ pub fn default_limit() -> usize {
 
 /// A bounded pool that remembers its highest mark.
 pub struct TrackedPool {
-    inner: TrackConsumersPool<FairSpillPool>,
+    inner: TrackConsumersPool<SharedPool>,
     peak: AtomicUsize,
 }
 
@@ -43,7 +45,7 @@ impl TrackedPool {
     /// A pool of `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(TrackedPool {
-            inner: TrackConsumersPool::new(FairSpillPool::new(limit), CONSUMERS_NAMED),
+            inner: TrackConsumersPool::new(SharedPool::new(limit), CONSUMERS_NAMED),
             peak: AtomicUsize::new(0),
         })
     }

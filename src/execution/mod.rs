@@ -1,5 +1,6 @@
 //! Running a plan: on this machine now, on a cluster later, behind one trait.
 
+mod compact_views;
 mod distinct_limits;
 mod empty_sums;
 mod filter_pushdown;
@@ -8,11 +9,14 @@ mod local;
 pub mod memory;
 mod merge_join_filters;
 mod offsets;
+mod one_input;
 mod physical;
 pub(crate) mod planning;
 pub mod progress;
 mod requirements;
+pub(crate) mod runtime_filters;
 mod shared;
+mod shared_pool;
 mod small_sides;
 mod stoppable;
 

@@ -3,7 +3,7 @@
 //! DataFusion's planner does the work. Before it, the plan gets what only pays when nothing else will change it: the smaller side of
 //! each join comes first, repeated subplans are taken out to be computed once, scans that few rows pass decode their filters first, and
 //! small sides of joins are one hash table. And what no rule should have to know: in ansi, integers that leave their range are an error.
-//! Behind it, expressions get quicker kernels.
+//! Behind it, what joins find is asked for above the scans, and expressions get quicker kernels.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use futures::future::BoxFuture;
 
+use super::compact_views::CompactViews;
 use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
@@ -24,6 +25,7 @@ use super::kernels::Kernels;
 use super::merge_join_filters::with_merge_joins_guarded;
 use super::offsets::with_offsets_kept;
 use super::requirements::with_requirements_met;
+use super::runtime_filters::{self, RuntimeFilters};
 use super::shared::{SharedPlanner, ShowSharedSubplans};
 use super::small_sides::{SmallSides, with_marks_taken_out};
 use super::stoppable::StoppableJoins;
@@ -41,6 +43,10 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
     let mut rules = with_merge_joins_guarded(with_marks_taken_out(rules));
     rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(DistinctLimits));
+    rules.push(Arc::new(CompactViews));
+    if is_on(runtime_filters::NAME) {
+        rules.push(Arc::new(RuntimeFilters));
+    }
     rules.push(Arc::new(Kernels::new(disabled)));
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {

@@ -540,7 +540,7 @@ fn config(threads: Option<usize>) -> SessionConfig {
     // In `SELECT min(a), max(b + 0)` it skips rows that cannot change min(a), and with them those that max() needs.
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // Our estimates say when one hash table for all threads pays; this is what may be built by one of them where they err.
-    options.optimizer.hash_join_single_partition_threshold_rows = 500_000;
+    options.optimizer.hash_join_single_partition_threshold_rows = 3_000_000;
     // Level 3 takes a tenth more of the time that a table is written in, for files that are a hundredth smaller.
     options.execution.parquet.compression = Some("zstd(1)".to_string());
     config

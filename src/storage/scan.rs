@@ -103,6 +103,13 @@ pub(crate) fn filtered_first(scan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionP
     DataSourceExec::from_data_source(config)
 }
 
+/// Whether `plan` reads files, and does not ask its filters of each row while it decodes (see [`filtered_first`]).
+pub(crate) fn is_file_scan_that_filters_later(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let Some((_, named)) = named_scan(plan) else { return false };
+    let parquet = named.inner.downcast_ref::<ParquetSource>();
+    parquet.is_none_or(|parquet| !parquet.table_parquet_options().global.pushdown_filters)
+}
+
 impl FileSource for NamedSource {
     describe_by_inner!();
 
