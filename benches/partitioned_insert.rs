@@ -1,16 +1,16 @@
 //! How long does it take to write a table by partitions, next to DuckDB's COPY … PARTITION_BY, and in how much memory? See README.md.
 
 mod harness {
+    pub mod cost;
     pub mod ostrich;
     pub mod outcome;
 }
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use harness::cost::{Cost, cost_of};
 use harness::ostrich;
 use harness::outcome::exit_code;
 
@@ -44,13 +44,6 @@ fn main() -> ExitCode {
     exit_code(run(&Arguments::parse()))
 }
 
-/// Of one run.
-struct Cost {
-    seconds: f64,
-    /// The most that the process had at once.
-    megabytes: f64,
-}
-
 fn run(arguments: &Arguments) -> Result<(), String> {
     let data = std::path::absolute(&arguments.data).map_err(|error| error.to_string())?;
     let mut best = [None, None];
@@ -66,7 +59,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             if files == 0 {
                 return Err(format!("{engine} has written nothing"));
             }
-            eprintln!("{engine}: {:.1} s, {:.0} MB, {files} files", cost.seconds, cost.megabytes);
+            let Cost { seconds, processor_seconds, megabytes } = cost;
+            eprintln!(
+                "{engine}: {seconds:.1} s, {processor_seconds:.1} s of processors, {megabytes:.0} MB, {files} files"
+            );
             if best.as_ref().is_none_or(|best: &Cost| cost.seconds < best.seconds) {
                 *best = Some(cost);
             }
@@ -104,32 +100,6 @@ fn duckdb(binary: &Path, data: &Path, folder: &Path) -> Command {
         sales.display()
     ));
     command
-}
-
-fn cost_of(command: &mut Command) -> Result<Cost, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
-    let start = Instant::now();
-    let child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
-    let (status, megabytes) = wait(&child)?;
-    let seconds = start.elapsed().as_secs_f64();
-    if status.success() { Ok(Cost { seconds, megabytes }) } else { Err(format!("{name} failed: {status}")) }
-}
-
-/// Waits for a process to end, and tells how it did and the most memory that it had at once.
-fn wait(child: &Child) -> Result<(ExitStatus, f64), String> {
-    let process = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
-    let mut status = 0;
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: both places are valid for writes, and the process is a child that nobody has waited for.
-    let waited = unsafe { libc::wait4(process, &raw mut status, 0, usage.as_mut_ptr()) };
-    if waited != process {
-        return Err(std::io::Error::last_os_error().to_string());
-    }
-    // SAFETY: zeroes are a valid `rusage`, and wait4 has written one.
-    let usage = unsafe { usage.assume_init() };
-    // Linux counts in KiB.
-    Ok((ExitStatus::from_raw(status), usage.ru_maxrss as f64 / 1024.0))
 }
 
 fn files_below(folder: &Path) -> usize {
