@@ -13,20 +13,20 @@ use datafusion::arrow::datatypes::{BinaryViewType, ByteViewType, DataType, Strin
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Statistics;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use futures::StreamExt as _;
 
-use super::one_input::looks_like_its_input;
+use super::one_input::{has_no_expressions, looks_like_its_input, over_inputs, statistics_of_input};
+
+/// What `SET ostrich.optimizer.disabled_rules` calls it.
+pub const NAME: &str = "compact_views";
 
 /// More buffers than this in a column of a batch are made one.
 const FEW: usize = 4;
@@ -37,7 +37,7 @@ pub(super) struct CompactViews;
 
 impl PhysicalOptimizerRule for CompactViews {
     fn name(&self) -> &str {
-        "compact_views"
+        NAME
     }
 
     fn schema_check(&self) -> bool {
@@ -53,8 +53,7 @@ impl PhysicalOptimizerRule for CompactViews {
             }
             let built = Arc::new(CompactViewsExec { input: Arc::clone(join.left()) });
             let sides: Vec<Arc<dyn ExecutionPlan>> = vec![built, Arc::clone(join.right())];
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-            Ok(Transformed::yes(node.replace_children(sides, options)?))
+            Ok(Transformed::yes(over_inputs(node, sides)?))
         })
         .data()
     }
@@ -95,13 +94,7 @@ impl ExecutionPlan for CompactViewsExec {
     }
 
     looks_like_its_input!();
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    has_no_expressions!();
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;
@@ -110,8 +103,7 @@ impl ExecutionPlan for CompactViewsExec {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let unknown = || Arc::new(Statistics::new_unknown(&self.schema()));
-        Ok(inputs.first().map_or_else(unknown, Arc::clone))
+        Ok(statistics_of_input(inputs, &self.schema()))
     }
 }
 
@@ -138,8 +130,10 @@ fn in_few_buffers<T: ByteViewType>(column: &ArrayRef) -> ArrayRef {
 mod tests {
     use datafusion::arrow::array::StringViewArray;
     use datafusion::arrow::compute::concat;
+    use datafusion::arrow::util::pretty::pretty_format_batches;
 
     use super::*;
+    use crate::session::{Session, SessionOptions};
 
     #[test]
     fn many_buffers_become_one_with_the_same_text() {
@@ -154,5 +148,22 @@ mod tests {
         let few = compact(batch).unwrap();
         assert_eq!(few.column(0), &many);
         assert_eq!(few.column(0).as_string_view().data_buffers().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn text_of_a_join_is_copied_on_its_way_into_another_unless_the_session_is_told_not_to() {
+        let base = Some(env!("CARGO_MANIFEST_DIR").into());
+        let session = Session::open(SessionOptions { base, ..SessionOptions::default() }).await.unwrap();
+        let joined = "EXPLAIN SELECT n_name, o_orderkey FROM 'testdata/tpch/nation.parquet'
+                      JOIN 'testdata/tpch/customer.parquet' ON n_nationkey = c_nationkey";
+        let again = &format!("{joined} JOIN 'testdata/tpch/orders.parquet' ON c_custkey = o_custkey");
+        let once = &joined.replace("o_orderkey", "c_custkey");
+        let copies = async |sql: &str| {
+            let plan = pretty_format_batches(&session.query(sql).await.unwrap()).unwrap().to_string();
+            (plan.matches("HashJoinExec").count(), plan.matches("CompactViewsExec").count())
+        };
+        assert_eq!((copies(once).await, copies(again).await), ((1, 0), (2, 1)));
+        session.query("SET ostrich.optimizer.disabled_rules = 'compact_views'").await.unwrap();
+        assert_eq!(copies(again).await, (2, 0));
     }
 }

@@ -25,19 +25,17 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 
-use super::one_input::looks_like_its_input;
+use super::one_input::{has_no_expressions, looks_like_its_input, over_inputs};
 
 /// A rule as the physical planner runs it.
 pub(super) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -118,7 +116,7 @@ fn with_asked_side_guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execu
         return Ok(plan);
     }
     sides[asked] = Arc::new(Guard { input: Arc::clone(&sides[asked]), unambiguous: safe });
-    Arc::clone(&plan).replace_children(sides.into(), ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
+    over_inputs(plan, sides.into())
 }
 
 pub(super) fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -131,15 +129,10 @@ pub(super) fn unguarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Executio
 /// Makes a plan of another.
 type Change = fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
 
-/// A guard has the properties of what it guards: the operators above need not look at theirs again, and keep the filters that they fill
-/// while they run.
+/// A guard has the properties of what it guards.
 fn with_each_child(plan: Arc<dyn ExecutionPlan>, change: Change) -> Result<Arc<dyn ExecutionPlan>> {
-    let before: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().cloned().collect();
-    let after = before.iter().cloned().map(change).collect::<Result<Vec<_>>>()?;
-    if before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
-        return Ok(plan);
-    }
-    plan.replace_children(after, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
+    let inputs = plan.children().into_iter().cloned().map(change).collect::<Result<Vec<_>>>()?;
+    over_inputs(plan, inputs)
 }
 
 /// Stands above an operator while filters are pushed, and lets those on ambiguous columns not through, nor anything else.
@@ -173,13 +166,7 @@ impl ExecutionPlan for Guard {
     }
 
     looks_like_its_input!();
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    has_no_expressions!();
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         self.input.execute(partition, context)

@@ -13,7 +13,7 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool,
 };
 
-use super::shared_pool::SharedPool;
+use super::memory_pool::SharedPool;
 
 /// How many of the largest consumers an error names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();

@@ -1,12 +1,13 @@
 //! Running a plan: on this machine now, on a cluster later, behind one trait.
 
-mod compact_views;
+pub(crate) mod compact_views;
 mod distinct_limits;
 mod empty_sums;
 mod filter_pushdown;
 pub(crate) mod kernels;
 mod local;
 pub mod memory;
+mod memory_pool;
 mod merge_join_filters;
 mod offsets;
 mod one_input;
@@ -16,7 +17,6 @@ pub mod progress;
 mod requirements;
 pub(crate) mod runtime_filters;
 mod shared;
-mod shared_pool;
 mod small_sides;
 mod stoppable;
 

@@ -1,5 +1,12 @@
 //! What operators of ours have in common that give the rows of their one input, all or some of them, in its order.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::common::Statistics;
+use datafusion::error::Result;
+use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
+
 /// The methods of `ExecutionPlan` by which such an operator, whose field is `input`, looks like that. It needs a method
 /// `over(&self, input) -> Self` for another input.
 macro_rules! looks_like_its_input {
@@ -41,4 +48,34 @@ macro_rules! looks_like_its_input {
     };
 }
 
-pub(super) use looks_like_its_input;
+/// The method of `ExecutionPlan` for an operator that computes nothing.
+macro_rules! has_no_expressions {
+    () => {
+        fn apply_expressions(
+            &self,
+            _visit: &mut dyn FnMut(
+                &std::sync::Arc<dyn datafusion::physical_expr::PhysicalExpr>,
+            ) -> datafusion::error::Result<datafusion::common::tree_node::TreeNodeRecursion>,
+        ) -> datafusion::error::Result<datafusion::common::tree_node::TreeNodeRecursion> {
+            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        }
+    };
+}
+
+pub(super) use {has_no_expressions, looks_like_its_input};
+
+/// The statistics of the one input, for an operator that gives all of its rows.
+pub(super) fn statistics_of_input(inputs: &[Arc<Statistics>], schema: &Schema) -> Arc<Statistics> {
+    inputs.first().map_or_else(|| Arc::new(Statistics::new_unknown(schema)), Arc::clone)
+}
+
+/// `plan` over other inputs that look like those it has. It keeps its properties, and the conditions that it fills while it runs.
+pub(super) fn over_inputs(
+    plan: Arc<dyn ExecutionPlan>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    if inputs.iter().zip(plan.children()).all(|(new, old)| Arc::ptr_eq(new, old)) {
+        return Ok(plan);
+    }
+    plan.replace_children(inputs, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))
+}

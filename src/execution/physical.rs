@@ -17,7 +17,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use futures::future::BoxFuture;
 
-use super::compact_views::CompactViews;
+use super::compact_views::{self, CompactViews};
 use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
@@ -43,7 +43,9 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
     let mut rules = with_merge_joins_guarded(with_marks_taken_out(rules));
     rules.insert(0, Arc::new(StoppableJoins));
     rules.push(Arc::new(DistinctLimits));
-    rules.push(Arc::new(CompactViews));
+    if is_on(compact_views::NAME) {
+        rules.push(Arc::new(CompactViews));
+    }
     if is_on(runtime_filters::NAME) {
         rules.push(Arc::new(RuntimeFilters));
     }

@@ -181,8 +181,15 @@ impl World {
 
 /// Without what makes another plan of the one that was given; with what mends DataFusion's physical rules.
 fn context(partitions: usize) -> SessionContext {
-    let rewrites =
-        ["join_sides", "small_sides", "shared_subplans", "conjunctions", "narrow_decimals", "runtime_filters"];
+    let rewrites = [
+        "join_sides",
+        "small_sides",
+        "shared_subplans",
+        "conjunctions",
+        "narrow_decimals",
+        "runtime_filters",
+        "compact_views",
+    ];
     let rewrites = HashSet::from(rewrites.map(str::to_string));
     SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())
 }

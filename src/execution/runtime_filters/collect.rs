@@ -18,7 +18,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use futures::Stream;
 
 use super::found::{FoundKeys, PartitionKeys};
-use crate::execution::one_input::looks_like_its_input;
+use crate::execution::one_input::{looks_like_its_input, statistics_of_input};
 
 /// More keys of a partition are not kept: what is filtered by them is no longer few, nor is their memory.
 const MOST_KEYS: usize = 4_000_000;
@@ -85,8 +85,7 @@ impl ExecutionPlan for CollectKeysExec {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let unknown = || Arc::new(Statistics::new_unknown(&self.schema()));
-        Ok(inputs.first().map_or_else(unknown, Arc::clone))
+        Ok(statistics_of_input(inputs, &self.schema()))
     }
 }
 

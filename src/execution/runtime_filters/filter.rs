@@ -22,7 +22,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use futures::Stream;
 
 use super::found::{FoundKeys, KnownKeys};
-use crate::execution::one_input::looks_like_its_input;
+use crate::execution::one_input::{looks_like_its_input, statistics_of_input};
 
 /// Rows after which it is known whether a filter pays.
 const SAMPLE: usize = 1 << 16;
@@ -121,10 +121,8 @@ impl ExecutionPlan for RuntimeFilterExec {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::new(match inputs.first() {
-            Some(input) => Statistics::clone(input).to_inexact(),
-            None => Statistics::new_unknown(&self.schema()),
-        }))
+        let all = statistics_of_input(inputs, &self.schema());
+        Ok(Arc::new(Arc::unwrap_or_clone(all).to_inexact()))
     }
 
     fn cardinality_effect(&self) -> CardinalityEffect {
@@ -184,15 +182,20 @@ struct Filtering {
 impl Filtering {
     fn add(&mut self, batch: RecordBatch) -> Result<()> {
         let mut keep: Option<BooleanBuffer> = None;
+        let mut rows = batch.num_rows();
         for filter in &mut self.filters {
             let Some(more) = filter.keep(&batch, &mut self.numbers)? else { continue };
-            let both = keep.map_or_else(|| more.clone(), |keep| &keep & &more);
-            if both.count_set_bits() == 0 {
+            let both = match keep {
+                Some(keep) => &keep & &more,
+                None => more,
+            };
+            rows = both.count_set_bits();
+            if rows == 0 {
                 return Ok(());
             }
             keep = Some(both);
         }
-        match keep.filter(|keep| keep.count_set_bits() < batch.num_rows()) {
+        match keep.filter(|_| rows < batch.num_rows()) {
             Some(keep) => self.kept.push_batch_with_filter(batch, &BooleanArray::new(keep, None))?,
             None => {
                 // What waits goes first, so that this one need not be copied.

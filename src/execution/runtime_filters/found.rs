@@ -64,17 +64,14 @@ impl FoundKeys {
             return;
         }
         // None stays: a partition that runs again alone is not all of them.
-        let mut parts = partitions.iter_mut().filter_map(Option::take);
-        let Some(mut all) = parts.next() else { return };
-        for part in parts {
-            all.keys.extend(part.keys);
-            all.memory.grow(part.memory.free());
-        }
-        let members = Membership::of(self.kind, &all.keys);
-        let count = all.keys.len();
-        drop(all.keys);
-        all.memory.resize(members.bytes());
-        *self.known.write() = Some(Arc::new(KnownKeys { members, count, _memory: all.memory }));
+        let parts: Vec<PartitionKeys> = partitions.iter_mut().filter_map(Option::take).collect();
+        let keys: Vec<&[u64]> = parts.iter().map(|part| part.keys.as_slice()).collect();
+        let members = Membership::of(self.kind, &keys);
+        let count = keys.iter().map(|keys| keys.len()).sum();
+        // One reservation stays, for what the keys have become.
+        let Some(memory) = parts.into_iter().map(|part| part.memory).next_back() else { return };
+        memory.resize(members.bytes());
+        *self.known.write() = Some(Arc::new(KnownKeys { members, count, _memory: memory }));
     }
 
     /// `None` as long as a partition may bring more.

@@ -20,15 +20,18 @@ pub(super) enum Membership {
 }
 
 impl Membership {
-    pub(super) fn of(kind: Kind, keys: &[u64]) -> Self {
-        let bloom_bits = (keys.len() * BITS_A_KEY).max(64);
+    /// Of the keys of all `parts`.
+    pub(super) fn of(kind: Kind, parts: &[&[u64]]) -> Self {
+        let keys = || parts.iter().copied().flatten().copied();
+        let count: usize = parts.iter().map(|part| part.len()).sum();
+        let bloom_bits = (count * BITS_A_KEY).max(64);
         if kind == Kind::Integers
             && let Some((first, last)) = range(keys)
         {
             let wide = last.wrapping_sub(first);
             if wide < FEW_BITS.max(bloom_bits as u64) {
                 let mut bits = vec![0; wide as usize / 64 + 1];
-                for key in keys {
+                for key in keys() {
                     let place = key.wrapping_sub(first);
                     bits[place as usize / 64] |= 1 << (place % 64);
                 }
@@ -36,8 +39,8 @@ impl Membership {
             }
         }
         let mut words = vec![0; bloom_bits.div_ceil(64)];
-        for key in keys {
-            let (place, bits) = place(*key, words.len());
+        for key in keys() {
+            let (place, bits) = place(key, words.len());
             words[place] |= bits;
         }
         Membership::Bloom { words }
@@ -74,9 +77,9 @@ impl Membership {
 }
 
 /// The smallest and the largest of the keys, by their sign.
-fn range(keys: &[u64]) -> Option<(u64, u64)> {
-    let first = keys.iter().map(|key| *key as i64).min()?;
-    let last = keys.iter().map(|key| *key as i64).max()?;
+fn range<I: Iterator<Item = u64>>(keys: impl Fn() -> I) -> Option<(u64, u64)> {
+    let first = keys().map(|key| key as i64).min()?;
+    let last = keys().map(|key| key as i64).max()?;
     Some((first as u64, last as u64))
 }
 
@@ -107,7 +110,7 @@ mod tests {
             kind in prop::sample::select(vec![Kind::Integers, Kind::Hashes]),
         ) {
             let words = |numbers: &[i64]| numbers.iter().map(|number| *number as u64).collect::<Vec<_>>();
-            let set = Membership::of(kind, &words(&keys));
+            let set = Membership::of(kind, &[&words(&keys)]);
             prop_assert_eq!(set.keep(&words(&keys)).count_set_bits(), keys.len());
             if set.range_bits().is_some() {
                 let kept: Vec<bool> = set.keep(&words(&others)).iter().collect();
@@ -121,7 +124,7 @@ mod tests {
     fn few_others_are_kept() {
         let of = |step: u64, from: u64| (0..100_000).map(|key| from + key * step).collect::<Vec<u64>>();
         for step in [1000, 1 << 20, 4_294_967_296] {
-            let set = Membership::of(Kind::Integers, &of(step, 0));
+            let set = Membership::of(Kind::Integers, &[&of(step, 0)]);
             assert_eq!(set.range_bits(), None);
             assert_eq!(set.bytes(), 200_000);
             let kept = set.keep(&of(step, 7)).count_set_bits();
@@ -132,8 +135,8 @@ mod tests {
     #[test]
     fn numbers_close_together_are_a_bitmap() {
         let keys: Vec<u64> = (0..10_000).map(|key| key * 10).collect();
-        assert_eq!(Membership::of(Kind::Integers, &keys).range_bits(), Some(100_032));
-        assert_eq!(Membership::of(Kind::Hashes, &keys).range_bits(), None);
+        assert_eq!(Membership::of(Kind::Integers, &[&keys]).range_bits(), Some(100_032));
+        assert_eq!(Membership::of(Kind::Hashes, &[&keys]).range_bits(), None);
         assert!(Membership::of(Kind::Integers, &[]).keep(&keys).iter().all(|kept| !kept));
     }
 }

@@ -35,15 +35,16 @@ use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
-use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
 use collect::{CollectKeysExec, Collected};
 use filter::{RuntimeFilter, RuntimeFilterExec};
 use found::FoundKeys;
 use keys::Kind;
 
+use super::one_input::over_inputs;
 use crate::storage::is_file_scan_that_filters_later;
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
@@ -100,10 +101,7 @@ fn with_filters(plan: Arc<dyn ExecutionPlan>, wanted: Vec<Wanted>) -> Result<Arc
     {
         *built = Arc::new(CollectKeysExec::new(Arc::clone(built), asked));
     }
-    match children.iter().zip(plan.children()).all(|(new, old)| Arc::ptr_eq(new, old)) {
-        true => Ok(plan),
-        false => plan.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep)),
-    }
+    over_inputs(plan, children)
 }
 
 /// Whether `plan` reads files, perhaps with a filter on what it has read.
