@@ -11,6 +11,7 @@ mod memory_pool;
 mod merge_join_filters;
 mod offsets;
 mod one_input;
+pub(crate) mod page_scans;
 mod physical;
 pub(crate) mod planning;
 pub mod progress;

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::config::ConfigOptions;
+use datafusion::config::{ConfigOptions, ExecutionOptions};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr_adapter::DefaultPhysicalExprAdapterFactory;
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
@@ -30,6 +32,7 @@ use super::errors::read_error;
 use super::format::plain_reader;
 use super::forward::describe_by_inner;
 use super::location::Location;
+use super::pages::{KeyFilter, PageMorselizer, Reading};
 use crate::catalog::model::FileFormat;
 
 /// How a file is called in errors.
@@ -45,16 +48,25 @@ impl FileNames {
     }
 }
 
+/// What is known of the values of columns of a scan's output, by their places.
+pub(crate) type KeyFilters = Vec<(usize, Arc<dyn KeyFilter>)>;
+
 /// A reader around another one; see the module's page.
 #[derive(Clone)]
 pub(crate) struct NamedSource {
     inner: Arc<dyn FileSource>,
     names: FileNames,
+    /// Files are read page by page, where they can be.
+    by_pages: Option<KeyFilters>,
+    batch_size: usize,
+    /// Row groups come in an order that only `inner` knows.
+    is_reordered: bool,
 }
 
 impl NamedSource {
     pub(crate) fn new(inner: Arc<dyn FileSource>, names: FileNames) -> Self {
-        NamedSource { inner, names }
+        let batch_size = ExecutionOptions::default().batch_size.get();
+        NamedSource { inner, names, by_pages: None, batch_size, is_reordered: false }
     }
 
     /// The store, which counts what is read of it. DataFusion's reader of Parquet does so itself.
@@ -67,7 +79,31 @@ impl NamedSource {
     }
 
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(NamedSource { inner, names: self.names.clone() })
+        Arc::new(NamedSource { inner, ..self.clone() })
+    }
+
+    /// Reads page by page what can be read so, and has the rest planned by `otherwise`.
+    fn paged(
+        &self,
+        otherwise: Box<dyn Morselizer>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Box<dyn Morselizer>> {
+        let Some((keys, source)) = self.by_pages.as_ref().zip(self.inner.downcast_ref::<ParquetSource>()) else {
+            return Ok(otherwise);
+        };
+        let adapter = config.expr_adapter_factory.clone();
+        let reading = Reading {
+            source: source.clone(),
+            keys: keys.clone(),
+            adapter: adapter.unwrap_or_else(|| Arc::new(DefaultPhysicalExprAdapterFactory)),
+            schema: config.projected_schema()?,
+            batch_size: self.batch_size,
+            partition,
+            metrics: source.metrics().clone(),
+            local: (config.object_store_url == ObjectStoreUrl::local_filesystem()).then(Arc::default),
+        };
+        Ok(Box::new(PageMorselizer { reading: Arc::new(reading), otherwise: Arc::from(otherwise) }))
     }
 }
 
@@ -93,17 +129,22 @@ pub fn with_plain_readers(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execut
     .data()
 }
 
-/// The same scan, which decodes the columns of its filters first, and of the others only the rows that are left. Other scans than of
-/// Parquet files stay as they are.
-pub(crate) fn filtered_first(scan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+/// The same scan, which reads its files page by page, and leaves out the rows of which `keys` say that they are of no use. Scans for which
+/// that is not known to be right stay as they are.
+pub(crate) fn read_by_pages(scan: Arc<dyn ExecutionPlan>, keys: KeyFilters) -> Arc<dyn ExecutionPlan> {
     let Some((config, named)) = named_scan(&scan) else { return scan };
     let Some(parquet) = named.inner.downcast_ref::<ParquetSource>() else { return scan };
-    let parquet = Arc::new(parquet.clone().with_pushdown_filters(true));
-    let config = FileScanConfigBuilder::from(config.clone()).with_source(named.around(parquet)).build();
-    DataSourceExec::from_data_source(config)
+    // Filters that nobody asks once more, and a number of rows that was promised.
+    let asks_all = parquet.table_parquet_options().global.pushdown_filters || config.limit.is_some();
+    let has_more_columns = !parquet.table_schema().virtual_columns().is_empty();
+    if asks_all || has_more_columns || named.is_reordered {
+        return scan;
+    }
+    let source = Arc::new(NamedSource { by_pages: Some(keys), ..named.clone() });
+    DataSourceExec::from_data_source(FileScanConfigBuilder::from(config.clone()).with_source(source).build())
 }
 
-/// Whether `plan` reads files, and does not ask its filters of each row while it decodes (see [`filtered_first`]).
+/// Whether `plan` reads files, and leaves it to others to ask its filters of each row.
 pub(crate) fn is_file_scan_that_filters_later(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let Some((_, named)) = named_scan(plan) else { return false };
     let parquet = named.inner.downcast_ref::<ParquetSource>();
@@ -132,11 +173,13 @@ impl FileSource for NamedSource {
     ) -> Result<Box<dyn Morselizer>> {
         let store = self.counted(object_store, partition);
         let inner = self.inner.create_morselizer(store, base_config, partition)?;
+        let inner = self.paged(inner, base_config, partition)?;
         Ok(Box::new(NamedMorselizer { inner, names: self.names.clone() }))
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.around(self.inner.with_batch_size(batch_size))
+        let inner = self.inner.with_batch_size(batch_size);
+        Arc::new(NamedSource { inner, batch_size, ..self.clone() })
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -176,7 +219,8 @@ impl FileSource for NamedSource {
         Ok(match self.inner.try_pushdown_sort(order, eq_properties)? {
             SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact { inner: self.around(inner) },
             SortOrderPushdownResult::Inexact { inner } => {
-                SortOrderPushdownResult::Inexact { inner: self.around(inner) }
+                let inner = NamedSource { inner, is_reordered: true, ..self.clone() };
+                SortOrderPushdownResult::Inexact { inner: Arc::new(inner) }
             }
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })

@@ -189,6 +189,7 @@ fn context(partitions: usize) -> SessionContext {
         "narrow_decimals",
         "runtime_filters",
         "compact_views",
+        "page_scans",
     ];
     let rewrites = HashSet::from(rewrites.map(str::to_string));
     SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())

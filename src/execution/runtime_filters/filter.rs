@@ -15,6 +15,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
@@ -23,6 +24,7 @@ use futures::Stream;
 
 use super::found::{FoundKeys, KnownKeys};
 use crate::execution::one_input::{looks_like_its_input, statistics_of_input};
+use crate::storage::{KeyFilter, KeyFilters};
 
 /// Rows after which it is known whether a filter pays.
 const SAMPLE: usize = 1 << 16;
@@ -73,6 +75,15 @@ impl RuntimeFilterExec {
 
     fn over(&self, input: Arc<dyn ExecutionPlan>) -> Self {
         RuntimeFilterExec::new(input, self.filters.clone())
+    }
+
+    /// The filters on columns of the input, to be asked before there are rows.
+    pub(super) fn for_input(&self) -> KeyFilters {
+        let on_column = |filter: &RuntimeFilter| {
+            let column = filter.key.downcast_ref::<Column>()?;
+            Some((column.index(), Arc::clone(&filter.found) as Arc<dyn KeyFilter>))
+        };
+        self.filters.iter().filter_map(on_column).collect()
     }
 }
 

@@ -3,11 +3,15 @@
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::buffer::BooleanBuffer;
+use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use parking_lot::{Mutex, RwLock};
 
 use super::keys::Kind;
 use super::membership::Membership;
+use crate::storage::KeyFilter;
 
 /// The keys of all partitions of a build side, once they are known.
 pub(super) struct FoundKeys {
@@ -77,6 +81,19 @@ impl FoundKeys {
     /// `None` as long as a partition may bring more.
     pub(super) fn known(&self) -> Option<Arc<KnownKeys>> {
         self.known.read().clone()
+    }
+}
+
+impl KeyFilter for FoundKeys {
+    fn keep(&self, values: &ArrayRef) -> Result<Option<BooleanBuffer>> {
+        let Some(known) = self.known() else { return Ok(None) };
+        let mut numbers = Vec::with_capacity(values.len());
+        let nulls = self.kind.numbers_of(values, &mut numbers)?;
+        let keep = known.members.keep(&numbers);
+        Ok(Some(match nulls {
+            Some(nulls) => &keep & nulls.inner(),
+            None => keep,
+        }))
     }
 }
 

@@ -39,13 +39,17 @@ impl Kind {
         batch: &RecordBatch,
         numbers: &mut Vec<u64>,
     ) -> Result<Option<NullBuffer>> {
-        let column = key.evaluate(batch)?.into_array(batch.num_rows())?;
+        self.numbers_of(&key.evaluate(batch)?.into_array(batch.num_rows())?, numbers)
+    }
+
+    /// The same of a column.
+    pub(super) fn numbers_of(self, column: &ArrayRef, numbers: &mut Vec<u64>) -> Result<Option<NullBuffer>> {
         numbers.clear();
         match self {
-            Kind::Integers => integers(&column, numbers),
+            Kind::Integers => integers(column, numbers),
             Kind::Hashes => {
-                numbers.resize(batch.num_rows(), 0);
-                create_hashes([&column], &HASHES, numbers)?;
+                numbers.resize(column.len(), 0);
+                create_hashes([column], &HASHES, numbers)?;
             }
         }
         Ok(column.logical_nulls())

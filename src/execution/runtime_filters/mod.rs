@@ -7,12 +7,11 @@
 //!     Scan lineitem                         → rows with other keys end here
 //! ```
 //!
-//! DataFusion's joins hand a condition on all of their keys down to the scans on their probe side. A scan uses it to leave out row groups,
-//! and rows only if it decodes the columns of its filters first, which pays for few scans ([`crate::optimizer::order::selective`]).
+//! DataFusion's joins hand a condition on all of their keys down to the scans on their probe side. A scan uses it to leave out row groups.
 //! Here each key of a join goes down by itself ([`descent`]): of `l_partkey = p_partkey AND cost = min(cost)` the first gets below the GROUP BY
 //! that computes the second. Where it arrives at a scan, a [`filter`] is put above that, and the keys are kept ([`collect`]) below the
 //! join's build side. What is asked is not the join's hash table but a [`membership`] of a few bits a key, which stays in the
-//! processor's cache.
+//! processor's cache. A scan that reads pages asks it of their dictionaries (`page_scans`).
 //!
 //! A filter that has no keys yet lets everything through, and one that drops little rests, so it costs little where it is of no use.
 
@@ -45,7 +44,7 @@ use found::FoundKeys;
 use keys::Kind;
 
 use super::one_input::over_inputs;
-use crate::storage::is_file_scan_that_filters_later;
+use crate::storage::{KeyFilters, is_file_scan_that_filters_later};
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
 pub const NAME: &str = "runtime_filters";
@@ -66,6 +65,11 @@ impl PhysicalOptimizerRule for RuntimeFilters {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         with_filters(plan, Vec::new())
     }
+}
+
+/// What joins have found of the columns of `plan`'s input, if `plan` filters that by it.
+pub(super) fn keys_for_input(plan: &Arc<dyn ExecutionPlan>) -> KeyFilters {
+    plan.downcast_ref::<RuntimeFilterExec>().map(RuntimeFilterExec::for_input).unwrap_or_default()
 }
 
 /// A key of a join above: rows that have another value in this column may be dropped.

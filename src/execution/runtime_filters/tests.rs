@@ -82,10 +82,13 @@ async fn rows_are_the_same_with_and_without() {
             session.query(&format!("SET datafusion.optimizer.{setting} = {rows}")).await.unwrap();
         }
         for query in &queries {
-            session.query("SET ostrich.optimizer.disabled_rules = 'selective_scans'").await.unwrap();
+            session.query("SET ostrich.optimizer.disabled_rules = 'page_scans'").await.unwrap();
             let on = answer(&session, query).await;
-            session.query("SET ostrich.optimizer.disabled_rules = 'selective_scans,runtime_filters'").await.unwrap();
+            session.query("SET ostrich.optimizer.disabled_rules = 'page_scans,runtime_filters'").await.unwrap();
             assert_eq!(on, answer(&session, query).await, "{rows}; {query}");
+            // The scans ask, too.
+            session.query("SET ostrich.optimizer.disabled_rules = ''").await.unwrap();
+            assert_eq!(on, answer(&session, query).await, "{rows}; by pages: {query}");
         }
     }
 }
@@ -108,7 +111,7 @@ async fn a_join_is_joined_again_in_each_round_of_a_recursive_query() {
 async fn rows_end_above_the_scan() {
     let folder = tempfile::tempdir().unwrap();
     let session = session(&folder).await;
-    session.query("SET ostrich.optimizer.disabled_rules = 'selective_scans'").await.unwrap();
+    session.query("SET ostrich.optimizer.disabled_rules = 'page_scans'").await.unwrap();
     let grouped = "EXPLAIN ANALYZE SELECT * FROM few
                    JOIN (SELECT wide, count(*) AS n FROM many GROUP BY wide) many ON few.wide = many.wide WHERE few.v < 20";
     let plan = answer(&session, grouped).await;
@@ -125,6 +128,6 @@ async fn rows_end_above_the_scan() {
     let filter = line(&plan, "RuntimeFilterExec").unwrap_or_else(|| panic!("no filter in {plan}"));
     assert!(filter.contains("output_rows=20.00 K"), "{filter}");
 
-    session.query("SET ostrich.optimizer.disabled_rules = 'selective_scans,runtime_filters'").await.unwrap();
+    session.query("SET ostrich.optimizer.disabled_rules = 'page_scans,runtime_filters'").await.unwrap();
     assert_eq!(line(&answer(&session, grouped).await, "RuntimeFilterExec"), None);
 }

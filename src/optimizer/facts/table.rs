@@ -19,7 +19,6 @@ use futures::future::BoxFuture;
 
 use super::ColumnFacts;
 use crate::catalog::model::TableName;
-use crate::storage::filtered_first;
 
 /// Why a constraint may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,13 +168,12 @@ pub struct KnownTable {
     /// Made when first asked for, once for all mentions.
     columns: Arc<OnceLock<Vec<ColumnFacts>>>,
     tag: Option<InstanceTag>,
-    filters_first: bool,
 }
 
 impl KnownTable {
     pub fn new(inner: Arc<dyn TableProvider>, facts: Arc<TableFacts>) -> Self {
         let constraints = facts.strict_keys();
-        KnownTable { inner, facts, constraints, columns: Arc::default(), tag: None, filters_first: false }
+        KnownTable { inner, facts, constraints, columns: Arc::default(), tag: None }
     }
 
     /// The same table at one place of the user's text.
@@ -186,16 +184,6 @@ impl KnownTable {
     /// The same table, of whose keys DataFusion's rules know nothing.
     pub fn without_keys(&self) -> Self {
         KnownTable { constraints: Constraints::default(), ..self.clone() }
-    }
-
-    /// The same table, whose scans decode what filters need first, and the rest of few rows.
-    pub fn filtering_first(&self) -> Self {
-        KnownTable { filters_first: true, ..self.clone() }
-    }
-
-    /// Whether it is [`Self::filtering_first`].
-    pub fn filters_first(&self) -> bool {
-        self.filters_first
     }
 
     pub fn inner(&self) -> &Arc<dyn TableProvider> {
@@ -263,11 +251,7 @@ impl TableProvider for KnownTable {
         'f: 'r,
         Self: 'r,
     {
-        let scan = self.inner.scan(state, projection, filters, limit);
-        if !self.filters_first {
-            return scan;
-        }
-        Box::pin(async move { scan.await.map(filtered_first) })
+        self.inner.scan(state, projection, filters, limit)
     }
 
     fn scan_with_args<'a, 's, 'c, 'r>(
@@ -281,11 +265,7 @@ impl TableProvider for KnownTable {
         'c: 'r,
         Self: 'r,
     {
-        let scan = self.inner.scan_with_args(state, args);
-        if !self.filters_first {
-            return scan;
-        }
-        Box::pin(async move { Ok(ScanResult::new(filtered_first(Arc::clone(scan.await?.plan())))) })
+        self.inner.scan_with_args(state, args)
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

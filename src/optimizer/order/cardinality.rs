@@ -388,20 +388,6 @@ pub fn growth(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
     }
 }
 
-/// The part of the right side's rows that find a partner on the left. Many rows on the left may have the few values of a table that its
-/// filters left.
-pub fn part_with_partner(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
-    if join.on.is_empty() {
-        return 1.0;
-    }
-    let by_values = join.on.iter().map(|(one, other)| {
-        let one = of_expr(one, left, join.left.schema());
-        let of_table = one.table.map_or(left.rows, |table| table.rows.min(left.rows));
-        one.distinct.unwrap_or(left.rows).min(of_table) / join_values(other, right, join.right.schema())
-    });
-    by_values.fold(left.rows * equal_keys(join, left, right), f64::min).min(1.0)
-}
-
 /// The part of all pairs of rows that a join's conditions leave.
 fn match_selectivity(join: &Join, left: &Estimate, right: &Estimate) -> f64 {
     equal_keys(join, left, right) * join.filter.as_ref().map_or(1.0, residual_selectivity)

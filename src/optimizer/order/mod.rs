@@ -19,7 +19,6 @@ mod cost;
 mod enumerate;
 mod graph;
 mod rebuild;
-pub mod selective;
 mod selectivity;
 pub mod sides;
 pub mod small_sides;

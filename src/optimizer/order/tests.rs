@@ -6,7 +6,6 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Filter, LogicalPlan};
 
 use super::cardinality::estimate;
-use crate::optimizer::facts::KnownTable;
 use crate::optimizer::testing::Lab;
 
 /// A fact table of 3,000 rows with two dimensions, and details of it.
@@ -219,67 +218,6 @@ fn several_keys_have_no_more_combinations_than_there_are_rows() {
     let sql = "SELECT 1 FROM detail a JOIN detail b ON a.sale = b.sale AND a.line = b.line AND a.price = b.price";
     let rows = estimate(&star().pruned(sql)).unwrap().rows;
     assert!((5000.0..=7000.0).contains(&rows), "{rows}");
-}
-
-/// The tables whose scans filter first.
-fn selective(sql: &str) -> Vec<String> {
-    let plan = star().pruned(sql);
-    let plan = super::sides::oriented(&plan).unwrap().unwrap_or(plan);
-    let plan = super::selective::with_selective_scans(&plan).unwrap().unwrap_or(plan);
-    let mut found = Vec::new();
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node
-            && KnownTable::of(&scan.source).is_some_and(KnownTable::filters_first)
-        {
-            found.push(scan.table_name.table().to_string());
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })
-    .unwrap();
-    found.sort_unstable();
-    found
-}
-
-#[test]
-fn scans_that_few_rows_pass_filter_first() {
-    let sales = "SELECT f.sale_id, f.store, f.coupon FROM sale f";
-    assert_eq!(selective(&format!("{sales} WHERE f.item = 3")), ["sale"]);
-    // By what a join finds on its build side, however deep the scan stands.
-    assert_eq!(selective(&format!("{sales} JOIN item i ON f.item = i.item_id AND i.item_id IN (3, 4)")), ["sale"]);
-    let semi = format!("{sales} WHERE f.item IN (SELECT amount FROM refund WHERE sale = 3)");
-    assert_eq!(selective(&semi), ["sale"]);
-    let deep = "SELECT q.a, q.b, q.s, d.price FROM (SELECT f.sale_id AS s, f.item AS k, f.store AS a, f.coupon AS b FROM sale f) q
-                JOIN detail d ON d.sale = q.s JOIN item i ON q.k = i.item_id WHERE i.item_id = 3";
-    assert!(selective(deep).contains(&"sale".to_string()), "{:?}", selective(deep));
-    // Groups that find no partner need not be made; no branch needs rows that find none.
-    let groups = "SELECT q.k, q.n FROM (SELECT item AS k, count(coupon) AS n FROM sale GROUP BY item) q
-                  JOIN refund r ON q.k = r.amount WHERE r.sale = 3";
-    assert!(selective(groups).contains(&"sale".to_string()), "{:?}", selective(groups));
-    let union =
-        "SELECT q.k, q.n FROM (SELECT item AS k, store AS n FROM sale UNION ALL SELECT line, sale FROM detail) q
-                 JOIN refund r ON q.k = r.amount WHERE r.sale = 3";
-    assert!(selective(union).contains(&"sale".to_string()), "{:?}", selective(union));
-}
-
-#[test]
-fn others_do_not() {
-    let sales = "SELECT f.sale_id, f.store, f.coupon FROM sale f";
-    // Many rows are left.
-    assert_eq!(selective(&format!("{sales} WHERE f.item < 300")), [""; 0]);
-    assert_eq!(selective(&format!("{sales} JOIN item i ON f.item = i.item_id AND i.kind < 25")), [""; 0]);
-    // Another condition leaves many, and comes before what the join finds.
-    let other = format!("{sales} JOIN item i ON f.item = i.item_id AND i.item_id = 3 WHERE f.sale_id > 100");
-    assert_eq!(selective(&other), [""; 0]);
-    // The filter needs all that is read.
-    assert_eq!(selective("SELECT item FROM sale WHERE item = 3"), [""; 0]);
-    // All rows of it are wanted, partner or not.
-    let outer =
-        "SELECT f.sale_id, f.store, i.kind FROM sale f LEFT JOIN item i ON f.item = i.item_id AND i.item_id = 3";
-    assert!(!selective(outer).contains(&"sale".to_string()));
-    // The filter is on what was computed of it.
-    let computed = "SELECT q.k, q.n FROM (SELECT item % 500 AS k, count(coupon) AS n FROM sale GROUP BY item % 500) q
-                    JOIN item i ON q.k = i.item_id WHERE i.item_id = 3";
-    assert!(!selective(computed).contains(&"sale".to_string()));
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! Bits of rows: which have a value, and which are still wanted.
+
+use datafusion::arrow::array::{Array as _, BooleanArray};
+use datafusion::arrow::buffer::{BooleanBuffer, Buffer};
+
+const WORD: usize = u64::BITS as usize;
+
+/// A bit a row, the first in the lowest place of the first word. Places after the last row are 0.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Bits {
+    pub(super) fn ones(len: usize) -> Self {
+        let mut bits = Bits::default();
+        bits.push_run(true, len);
+        bits
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.words.clear();
+        self.len = 0;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Adds the lowest `count` places of a word, of which there are at most 64.
+    pub(super) fn push_word(&mut self, word: u64, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let word = word & (u64::MAX >> (WORD - count));
+        let at = self.len % WORD;
+        match self.words.last_mut().filter(|_| at > 0) {
+            None => self.words.push(word),
+            Some(last) => {
+                *last |= word << at;
+                if at + count > WORD {
+                    self.words.push(word >> (WORD - at));
+                }
+            }
+        }
+        self.len += count;
+    }
+
+    pub(super) fn push_run(&mut self, bit: bool, count: usize) {
+        let word = if bit { u64::MAX } else { 0 };
+        let mut left = count;
+        while left > 0 {
+            let some = left.min(WORD);
+            self.push_word(word, some);
+            left -= some;
+        }
+    }
+
+    /// Takes away rows word by word: those that have a 0 in what `keep` says of a word.
+    pub(super) fn keep_words(&mut self, mut keep: impl FnMut(u64) -> u64) {
+        for word in &mut self.words {
+            *word &= keep(*word);
+        }
+    }
+
+    /// Takes away those of the rows that are there of which `keep`, which has a bit for each of them, is not true.
+    pub(super) fn keep_among(&mut self, keep: &BooleanBuffer) {
+        let mut next = 0;
+        for word in &mut self.words {
+            let mut left = *word;
+            while left != 0 {
+                let lowest = left & left.wrapping_neg();
+                if next >= keep.len() || !keep.value(next) {
+                    *word &= !lowest;
+                }
+                left &= left - 1;
+                next += 1;
+            }
+        }
+    }
+
+    /// The places of the ones, in their order.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.words.iter().enumerate().flat_map(|(place, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(place * WORD + bit)
+            })
+        })
+    }
+
+    pub(super) fn to_buffer(&self) -> BooleanBuffer {
+        BooleanBuffer::new(Buffer::from_vec(self.words.clone()), 0, self.len)
+    }
+}
+
+/// The rows that are true, of which NULL is none.
+pub(super) fn true_rows(values: &BooleanArray) -> BooleanBuffer {
+    match values.nulls() {
+        Some(nulls) => values.values() & nulls.inner(),
+        None => values.values().clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(bits: &[bool]) -> Bits {
+        let mut made = Bits::default();
+        bits.iter().for_each(|bit| made.push_run(*bit, 1));
+        made
+    }
+
+    proptest! {
+        #[test]
+        fn words_and_runs_are_put_together(
+            parts in prop::collection::vec((any::<bool>(), any::<u64>(), 0_usize..=64, 0_usize..200), 0..20),
+        ) {
+            let (mut bits, mut expected) = (Bits::default(), Vec::new());
+            for (bit, word, places, run) in parts {
+                bits.push_word(word, places);
+                expected.extend((0..places).map(|place| word >> place & 1 == 1));
+                bits.push_run(bit, run);
+                expected.extend(vec![bit; run]);
+            }
+            prop_assert_eq!(bits.to_buffer().iter().collect::<Vec<_>>(), expected.clone());
+            prop_assert_eq!(bits.count(), expected.iter().filter(|bit| **bit).count());
+            let places: Vec<usize> = (0..expected.len()).filter(|place| expected[*place]).collect();
+            prop_assert_eq!(bits.places().collect::<Vec<_>>(), places);
+        }
+
+        #[test]
+        fn of_the_rows_that_are_there_some_are_kept(rows in prop::collection::vec((any::<bool>(), any::<bool>()), 0..300)) {
+            let mut bits = of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
+            let among: BooleanBuffer = rows.iter().filter(|row| row.0).map(|row| row.1).collect();
+            bits.keep_among(&among);
+            prop_assert_eq!(bits, of(&rows.iter().map(|row| row.0 && row.1).collect::<Vec<_>>()));
+        }
+    }
+}

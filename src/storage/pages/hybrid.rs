@@ -1,0 +1,330 @@
+//! Small numbers as Parquet packs them: runs of one number, and groups of eight numbers of a few bits each.
+//!
+//! Codes of a dictionary and definition levels are written so ("RLE/bit-packing hybrid" of the format's *Encodings*).
+
+use bytes::Bytes;
+use parquet::errors::{ParquetError, Result};
+
+use super::bits::Bits;
+
+/// Numbers that lie packed together.
+const GROUP: usize = 8;
+
+/// Reads numbers of `width` bits, at most 32.
+#[derive(Debug)]
+pub(super) struct Hybrid {
+    data: Bytes,
+    /// Where the next run begins.
+    at: usize,
+    width: usize,
+    run: Run,
+}
+
+#[derive(Debug)]
+enum Run {
+    Same {
+        number: u32,
+        left: usize,
+    },
+    /// From the byte `start` on, `end` numbers, of which the one at `next` comes next.
+    Packed {
+        start: usize,
+        next: usize,
+        end: usize,
+    },
+}
+
+impl Hybrid {
+    pub(super) fn new(data: Bytes, width: u8) -> Result<Self> {
+        if width > 32 {
+            return Err(ParquetError::General(format!("numbers of {width} bits, where 32 are the most")));
+        }
+        // Numbers without bits are all 0, and there may be no run that says so.
+        let left = if width == 0 { usize::MAX } else { 0 };
+        Ok(Hybrid { data, at: 0, width: usize::from(width), run: Run::Same { number: 0, left } })
+    }
+
+    /// Fills `numbers` with the next ones.
+    pub(super) fn read(&mut self, numbers: &mut [u32]) -> Result<()> {
+        let mut at = 0;
+        self.for_each_part(numbers.len(), |hybrid, part| {
+            let part_of = &mut numbers[at..at + part.count()];
+            at += part.count();
+            match part {
+                Part::Same { number, .. } => part_of.fill(number),
+                Part::Packed { start, next, .. } => hybrid.unpack(start, next, part_of),
+            }
+        })
+    }
+
+    /// Adds the next `count` numbers, which are of one bit.
+    pub(super) fn read_bits(&mut self, count: usize, bits: &mut Bits) -> Result<()> {
+        self.for_each_part(count, |hybrid, part| match part {
+            Part::Same { number, count } => bits.push_run(number == 1, count),
+            Part::Packed { start, next, count } => {
+                let (mut next, mut left) = (next, count);
+                while left > 0 {
+                    // The word begins with the byte in which the next bit is.
+                    let some = left.min(64 - next % 8);
+                    bits.push_word(hybrid.load(start + next / 8) >> (next % 8), some);
+                    next += some;
+                    left -= some;
+                }
+            }
+        })
+    }
+
+    pub(super) fn skip(&mut self, count: usize) -> Result<()> {
+        self.for_each_part(count, |_, _| ())
+    }
+
+    fn for_each_part(&mut self, count: usize, mut each: impl FnMut(&Self, Part)) -> Result<()> {
+        let mut wanted = count;
+        while wanted > 0 {
+            let part = match &mut self.run {
+                Run::Same { number, left } if *left > 0 => {
+                    let count = wanted.min(*left);
+                    *left -= count;
+                    Part::Same { number: *number, count }
+                }
+                Run::Packed { start, next, end } if *next < *end => {
+                    let count = wanted.min(*end - *next);
+                    let part = Part::Packed { start: *start, next: *next, count };
+                    *next += count;
+                    part
+                }
+                _ => {
+                    self.next_run()?;
+                    continue;
+                }
+            };
+            wanted -= part.count();
+            each(self, part);
+        }
+        Ok(())
+    }
+
+    fn next_run(&mut self) -> Result<()> {
+        let header = self.varint()?;
+        let count = usize::try_from(header >> 1).map_err(|_| too_long())?;
+        if header & 1 == 0 {
+            let bytes = self.width.div_ceil(8);
+            let Some(number) = self.data.get(self.at..self.at + bytes) else { return Err(ends_early()) };
+            let mut padded = [0; 4];
+            padded[..bytes].copy_from_slice(number);
+            self.at += bytes;
+            self.run = Run::Same { number: u32::from_le_bytes(padded), left: count };
+        } else {
+            let start = self.at;
+            let bytes = count.checked_mul(self.width).ok_or_else(too_long)?;
+            let there = (self.data.len() - start).min(bytes);
+            // The last group of a page may be cut off behind its last number.
+            let end = (there * 8 / self.width).min(count.saturating_mul(GROUP));
+            self.at = start + there;
+            self.run = Run::Packed { start, next: 0, end };
+        }
+        Ok(())
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.data.get(self.at).ok_or_else(ends_early)?;
+            self.at += 1;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(too_long())
+    }
+
+    /// Fills `numbers` from the packed ones at `next` on, of those that begin with the byte `start`.
+    fn unpack(&self, start: usize, next: usize, numbers: &mut [u32]) {
+        let mask = (1_u64 << self.width) - 1;
+        let one = |place: usize| {
+            let bit = place * self.width;
+            ((self.load(start + bit / 8) >> (bit % 8)) & mask) as u32
+        };
+        let before = (next.next_multiple_of(GROUP) - next).min(numbers.len());
+        let (first, rest) = numbers.split_at_mut(before);
+        let groups = rest.len() / GROUP;
+        let from = start + (next + before) * self.width / 8;
+        let packed = self.data.get(from..from + groups * self.width).unwrap_or_default();
+        let (middle, last) = rest.split_at_mut(packed.len() / self.width * GROUP);
+        unpack_groups(self.width, packed, middle);
+        let after = next + before + middle.len();
+        first.iter_mut().enumerate().for_each(|(place, number)| *number = one(next + place));
+        last.iter_mut().enumerate().for_each(|(place, number)| *number = one(after + place));
+    }
+
+    /// Eight bytes as a number; those behind the last one are 0.
+    fn load(&self, at: usize) -> u64 {
+        let rest = self.data.get(at..).unwrap_or_default();
+        rest.first_chunk().map_or_else(
+            || {
+                let mut padded = [0; 8];
+                padded[..rest.len()].copy_from_slice(rest);
+                u64::from_le_bytes(padded)
+            },
+            |word| u64::from_le_bytes(*word),
+        )
+    }
+}
+
+enum Part {
+    Same { number: u32, count: usize },
+    Packed { start: usize, next: usize, count: usize },
+}
+
+impl Part {
+    fn count(&self) -> usize {
+        match self {
+            Part::Same { count, .. } | Part::Packed { count, .. } => *count,
+        }
+    }
+}
+
+fn ends_early() -> ParquetError {
+    ParquetError::EOF("a page ends before its last value".to_string())
+}
+
+fn too_long() -> ParquetError {
+    ParquetError::General("a run of values that is longer than any page".to_string())
+}
+
+/// Groups of `width` bytes, one behind the other, into eight numbers each.
+fn unpack_groups(width: usize, packed: &[u8], numbers: &mut [u32]) {
+    macro_rules! by_width {
+        ($($width:literal)*) => {
+            match width {
+                $($width => unpack_groups_of::<$width>(packed, numbers),)*
+                _ => {}
+            }
+        };
+    }
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+}
+
+/// With the width known, where each number lies is known, too, and the compiler leaves shifts and masks alone.
+fn unpack_groups_of<const WIDTH: usize>(packed: &[u8], numbers: &mut [u32]) {
+    let mask = (1_u64 << WIDTH) - 1;
+    for (group, numbers) in packed.chunks_exact(WIDTH).zip(numbers.as_chunks_mut::<GROUP>().0) {
+        // A number ends at most 40 bits behind the byte in which it begins.
+        let mut padded = [0; 40];
+        padded[..WIDTH].copy_from_slice(group);
+        for (place, number) in numbers.iter_mut().enumerate() {
+            let bit = place * WIDTH;
+            let word = padded[bit / 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+            *number = ((word >> (bit % 8)) & mask) as u32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Runs as a writer could write them: a number many times, or groups of numbers.
+    #[derive(Debug, Clone)]
+    enum Written {
+        Same(u32, usize),
+        Groups(Vec<[u32; GROUP]>),
+    }
+
+    fn written(width: u8) -> impl Strategy<Value = Vec<Written>> {
+        let number = 0..=u32::MAX.checked_shr(32 - u32::from(width)).unwrap_or(0);
+        let groups = prop::collection::vec(prop::array::uniform8(number.clone()), 0..20);
+        prop::collection::vec(
+            prop_oneof![
+                (number, 0_usize..300).prop_map(|(number, count)| Written::Same(number, count)),
+                groups.prop_map(Written::Groups),
+            ],
+            1..8,
+        )
+    }
+
+    fn varint(mut number: usize, bytes: &mut Vec<u8>) {
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+    }
+
+    /// The bytes, and the numbers in them.
+    fn packed(runs: &[Written], width: u8) -> (Vec<u8>, Vec<u32>) {
+        let (mut bytes, mut numbers) = (Vec::new(), Vec::new());
+        for run in runs {
+            match run {
+                Written::Same(number, count) => {
+                    varint(count << 1, &mut bytes);
+                    bytes.extend(&number.to_le_bytes()[..usize::from(width).div_ceil(8)]);
+                    numbers.extend(vec![*number; *count]);
+                }
+                Written::Groups(groups) => {
+                    varint(groups.len() << 1 | 1, &mut bytes);
+                    for group in groups {
+                        let mut bits = Bits::default();
+                        group.iter().for_each(|number| bits.push_word(u64::from(*number), usize::from(width)));
+                        let words: Vec<u8> = bits.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+                        bytes.extend(&words[..usize::from(width)]);
+                        numbers.extend(group);
+                    }
+                }
+            }
+        }
+        (bytes, numbers)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            (width, runs) in (0_u8..=32).prop_flat_map(|width| (Just(width), written(width))),
+            steps in prop::collection::vec((any::<bool>(), 0_usize..70), 0..60),
+        ) {
+            let (bytes, numbers) = packed(&runs, width);
+            let mut hybrid = Hybrid::new(bytes.into(), width).unwrap();
+            let mut at = 0;
+            for (is_read, count) in steps {
+                let count = count.min(numbers.len() - at);
+                if is_read {
+                    let mut read = vec![0; count];
+                    hybrid.read(&mut read).unwrap();
+                    prop_assert_eq!(&read, &numbers[at..at + count]);
+                } else {
+                    hybrid.skip(count).unwrap();
+                }
+                at += count;
+            }
+            let mut rest = vec![0; numbers.len() - at];
+            hybrid.read(&mut rest).unwrap();
+            prop_assert_eq!(&rest, &numbers[at..]);
+            prop_assert!(width == 0 || hybrid.read(&mut [0]).is_err());
+        }
+
+        #[test]
+        fn levels_are_bits(runs in written(1), first in 0_usize..100) {
+            let (bytes, numbers) = packed(&runs, 1);
+            let mut hybrid = Hybrid::new(bytes.into(), 1).unwrap();
+            let first = first.min(numbers.len());
+            let mut bits = Bits::default();
+            hybrid.read_bits(first, &mut bits).unwrap();
+            hybrid.read_bits(numbers.len() - first, &mut bits).unwrap();
+            let expected: Vec<bool> = numbers.iter().map(|number| *number == 1).collect();
+            prop_assert_eq!(bits.to_buffer().iter().collect::<Vec<_>>(), expected);
+        }
+
+        /// Whatever the bytes are, there are numbers or an error.
+        #[test]
+        fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..40), width in 0_u8..=255, count in 0_usize..500) {
+            if let Ok(mut hybrid) = Hybrid::new(bytes.into(), width) {
+                let _ = hybrid.read(&mut vec![0; count]);
+                let _ = hybrid.skip(count);
+                let _ = hybrid.read_bits(count, &mut Bits::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Column chunks of local files, read into memory that is used again.
+//!
+//! The store reads each chunk into new memory, on one of several threads, and clears it first. Memory that is new costs the system more than
+//! reading what it has in its cache, and what one thread frees another one does not get: of a file of 2 GB some 500 MB stayed.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use parking_lot::Mutex;
+
+/// Buffers that wait to be used again, at most. A row group has some a column.
+const MOST_SPARE: usize = 64;
+
+/// Memory of chunks that nobody reads any longer.
+#[derive(Debug, Default)]
+pub(in crate::storage) struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// A buffer of at least so many bytes, with something in it.
+    fn take(&self, len: usize) -> Vec<u8> {
+        let mut buffers = self.0.lock();
+        let fits = |buffer: &&(usize, usize)| buffer.1 >= len;
+        let sizes: Vec<(usize, usize)> = buffers.iter().map(Vec::len).enumerate().collect();
+        let best = sizes.iter().filter(fits).min_by_key(|size| size.1).or(sizes.iter().max_by_key(|size| size.1));
+        let mut buffer = best.map(|(place, _)| buffers.swap_remove(*place)).unwrap_or_default();
+        drop(buffers);
+        if buffer.len() < len {
+            buffer.resize(len, 0);
+        }
+        buffer
+    }
+}
+
+/// A chunk, whose memory goes back when nobody reads it any longer.
+struct Lent {
+    buffer: Vec<u8>,
+    len: usize,
+    home: Arc<Spare>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut buffers = self.home.0.lock();
+        if buffers.len() < MOST_SPARE {
+            buffers.push(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+/// A file of the local file system.
+#[derive(Debug)]
+pub(super) struct LocalFile {
+    path: PathBuf,
+    /// Since it was first read.
+    file: Option<Arc<File>>,
+    spare: Arc<Spare>,
+}
+
+impl LocalFile {
+    /// `None`: there can be no such file.
+    pub(super) fn new(location: &Path, spare: Arc<Spare>) -> Option<Self> {
+        let path = LocalFileSystem::new().path_to_filesystem(location).ok()?;
+        Some(LocalFile { path, file: None, spare })
+    }
+
+    /// The bytes of all ranges. Why there are none is for the store to say.
+    pub(super) async fn read(&mut self, ranges: Vec<Range<u64>>) -> io::Result<Vec<Bytes>> {
+        let (path, opened, spare) = (self.path.clone(), self.file.clone(), Arc::clone(&self.spare));
+        let reading = tokio::task::spawn_blocking(move || {
+            let file = match opened {
+                Some(file) => file,
+                None => Arc::new(File::open(path)?),
+            };
+            let chunks = ranges.into_iter().map(|range| read_range(&file, range, &spare)).collect::<io::Result<_>>()?;
+            Ok::<_, io::Error>((file, chunks))
+        });
+        let (file, chunks) = reading.await.map_err(io::Error::other)??;
+        self.file = Some(file);
+        Ok(chunks)
+    }
+}
+
+fn read_range(file: &File, range: Range<u64>, home: &Arc<Spare>) -> io::Result<Bytes> {
+    let len = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
+    let mut chunk = Lent { buffer: home.take(len), len, home: Arc::clone(home) };
+    read_exact_at(file, &mut chunk.buffer[..len], range.start)?;
+    Ok(Bytes::from_owner(chunk))
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(not(unix))]
+fn read_exact_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_is_used_again_when_nobody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b%");
+        std::fs::write(&path, (0..=255).collect::<Vec<u8>>()).unwrap();
+        let spare = Arc::new(Spare::default());
+        let mut file = LocalFile::new(&Path::from_filesystem_path(&path).unwrap(), Arc::clone(&spare)).unwrap();
+        let one = |range: Range<u64>| std::iter::once(range).collect();
+        let first = file.read(vec![0..3, 100..200]).await.unwrap();
+        assert_eq!(first[0], [0_u8, 1, 2].as_slice());
+        assert_eq!(first[1], (100..200).collect::<Vec<u8>>());
+        let memory = first[1].as_ptr();
+        let part = first[1].slice(7..9);
+        drop(first);
+        // A part of it is still read.
+        assert_eq!(spare.0.lock().len(), 1);
+        assert_ne!(file.read(one(0..3)).await.unwrap()[0].as_ptr(), memory);
+        assert_eq!(part, [107_u8, 108].as_slice());
+        drop(part);
+        let again = file.read(one(50..149)).await.unwrap();
+        assert_eq!(again[0], (50..149).collect::<Vec<u8>>());
+        assert_eq!(again[0].as_ptr(), memory);
+        assert!(file.read(one(200..257)).await.is_err());
+    }
+}
