@@ -12,7 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 
 use super::one_input::over_inputs;
-use super::runtime_filters::keys_for_input;
+use super::runtime_filters::{filtered_column, keys_for_input};
 use crate::storage::{KeyFilters, read_by_pages};
 
 /// What `SET ostrich.optimizer.disabled_rules` calls it.
@@ -55,12 +55,6 @@ fn through_filter(filter: &FilterExec, keys: KeyFilters) -> KeyFilters {
     if filter.fetch().is_some() {
         return Vec::new();
     }
-    let of_input = |(column, key)| {
-        let column = match filter.projection().as_ref() {
-            Some(kept) => *kept.get(column)?,
-            None => column,
-        };
-        Some((column, key))
-    };
+    let of_input = |(column, key)| filtered_column(filter, column).map(|column| (column, key));
     keys.into_iter().filter_map(of_input).collect()
 }

@@ -32,7 +32,7 @@ use super::errors::read_error;
 use super::format::plain_reader;
 use super::forward::describe_by_inner;
 use super::location::Location;
-use super::pages::{KeyFilter, PageMorselizer, Reading};
+use super::pages::{KeyFilters, PageMorselizer, Reading};
 use crate::catalog::model::FileFormat;
 
 /// How a file is called in errors.
@@ -47,9 +47,6 @@ impl FileNames {
         read_error(error, self.format, &self.location.show(file), self.location.store_scheme())
     }
 }
-
-/// What is known of the values of columns of a scan's output, by their places.
-pub(crate) type KeyFilters = Vec<(usize, Arc<dyn KeyFilter>)>;
 
 /// A reader around another one; see the module's page.
 #[derive(Clone)]

@@ -99,7 +99,8 @@ struct Collecting {
 impl Collecting {
     fn add(&mut self, batch: &RecordBatch, numbers: &mut Vec<u64>) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let nulls = self.collected.found.kind.numbers(&self.collected.key, batch, numbers)?;
+        let column = self.collected.key.evaluate(batch)?.into_array(batch.num_rows())?;
+        let nulls = self.collected.found.kind.numbers(&column, numbers)?;
         let keys = &mut kept.keys;
         // Doubled as vectors do it, but not before the memory is there.
         if keys.len() + numbers.len() > keys.capacity() {

@@ -52,10 +52,7 @@ fn copies_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
 fn sources(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Vec<(usize, usize)> {
     let one = |column: Option<usize>| column.map(|column| (0, column)).into_iter().collect();
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        one(match filter.projection().as_ref() {
-            Some(kept) => kept.get(column).copied(),
-            None => Some(column),
-        })
+        one(filtered_column(filter, column))
     } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         one(projection.expr().get(column).and_then(|named| place(&named.expr)))
     } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
@@ -70,6 +67,14 @@ fn sources(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Vec<(usize, usize)> 
         one(Some(column))
     } else {
         Vec::new()
+    }
+}
+
+/// The column of a filter's input that becomes this one of its output.
+pub(in crate::execution) fn filtered_column(filter: &FilterExec, column: usize) -> Option<usize> {
+    match filter.projection().as_ref() {
+        Some(kept) => kept.get(column).copied(),
+        None => Some(column),
     }
 }
 

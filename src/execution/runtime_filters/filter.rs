@@ -162,11 +162,8 @@ impl Trial {
             return Ok(None);
         }
         let Some(known) = self.filter.known() else { return Ok(None) };
-        let nulls = self.filter.found.kind.numbers(&self.filter.key, batch, numbers)?;
-        let mut keep = known.members.keep(numbers);
-        if let Some(nulls) = nulls {
-            keep = &keep & nulls.inner();
-        }
+        let column = self.filter.key.evaluate(batch)?.into_array(batch.num_rows())?;
+        let keep = known.keep(self.filter.found.kind, &column, numbers)?;
         self.seen += batch.num_rows();
         self.kept += keep.count_set_bits();
         if self.seen >= SAMPLE {

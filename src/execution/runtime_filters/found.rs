@@ -39,6 +39,16 @@ pub(super) struct KnownKeys {
 }
 
 impl KnownKeys {
+    /// Which rows of a column may have one of the keys, of which NULL is none. `numbers` is room for those of the column.
+    pub(super) fn keep(&self, kind: Kind, column: &ArrayRef, numbers: &mut Vec<u64>) -> Result<BooleanBuffer> {
+        let nulls = kind.numbers(column, numbers)?;
+        let keep = self.members.keep(numbers);
+        Ok(match nulls {
+            Some(nulls) => &keep & nulls.inner(),
+            None => keep,
+        })
+    }
+
     /// The part of the numbers from the first to the last key that is one, at most: a key may be in several rows.
     pub(super) fn density(&self) -> f64 {
         self.members.range_bits().map_or(0.0, |bits| self.count as f64 / bits as f64)
@@ -86,14 +96,7 @@ impl FoundKeys {
 
 impl KeyFilter for FoundKeys {
     fn keep(&self, values: &ArrayRef) -> Result<Option<BooleanBuffer>> {
-        let Some(known) = self.known() else { return Ok(None) };
-        let mut numbers = Vec::with_capacity(values.len());
-        let nulls = self.kind.numbers_of(values, &mut numbers)?;
-        let keep = known.members.keep(&numbers);
-        Ok(Some(match nulls {
-            Some(nulls) => &keep & nulls.inner(),
-            None => keep,
-        }))
+        self.known().map(|known| known.keep(self.kind, values, &mut Vec::new())).transpose()
     }
 }
 

@@ -1,16 +1,12 @@
 //! Keys as 64-bit numbers: the same on both sides of a join for keys that it takes for equal.
 
-use std::sync::Arc;
-
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
 };
-use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::error::Result;
-use datafusion::physical_expr::PhysicalExpr;
 
 /// What the numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +28,8 @@ impl Kind {
         }
     }
 
-    /// Writes the number of each row into `numbers`. Gives the rows that have a key.
-    pub(super) fn numbers(
-        self,
-        key: &Arc<dyn PhysicalExpr>,
-        batch: &RecordBatch,
-        numbers: &mut Vec<u64>,
-    ) -> Result<Option<NullBuffer>> {
-        self.numbers_of(&key.evaluate(batch)?.into_array(batch.num_rows())?, numbers)
-    }
-
-    /// The same of a column.
-    pub(super) fn numbers_of(self, column: &ArrayRef, numbers: &mut Vec<u64>) -> Result<Option<NullBuffer>> {
+    /// Writes the number of each row of a column of keys into `numbers`. Gives the rows that have a key.
+    pub(super) fn numbers(self, column: &ArrayRef, numbers: &mut Vec<u64>) -> Result<Option<NullBuffer>> {
         numbers.clear();
         match self {
             Kind::Integers => integers(column, numbers),

@@ -39,6 +39,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 
 use collect::{CollectKeysExec, Collected};
+pub(super) use descent::filtered_column;
 use filter::{RuntimeFilter, RuntimeFilterExec};
 use found::FoundKeys;
 use keys::Kind;

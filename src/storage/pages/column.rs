@@ -193,19 +193,11 @@ impl ColumnReader {
     }
 
     fn read_of_page(&mut self, page: &mut DataPage, rows: usize) -> Result<()> {
-        let values = match (&mut page.levels, self.is_optional) {
-            (Levels::Required, false) => rows,
-            (levels, _) => {
-                let mut valid = Bits::default();
-                levels.read(rows, &mut valid)?;
-                let values = valid.count();
-                let mut left = rows;
-                for word in valid.words() {
-                    self.valid.push_word(*word, left.min(64));
-                    left = left.saturating_sub(64);
-                }
-                values
-            }
+        let values = if self.is_optional {
+            page.levels.read(rows, &mut self.valid)?;
+            self.valid.count() - self.count
+        } else {
+            rows
         };
         self.count += values;
         match &mut page.values {

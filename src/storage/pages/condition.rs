@@ -25,6 +25,9 @@ pub(crate) trait KeyFilter: Debug + Send + Sync {
     fn keep(&self, values: &ArrayRef) -> Result<Option<BooleanBuffer>>;
 }
 
+/// What is known of the values of columns of a scan's output, by their places.
+pub(crate) type KeyFilters = Vec<(usize, Arc<dyn KeyFilter>)>;
+
 /// What a condition asks of a column's values.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
@@ -89,30 +92,31 @@ impl Condition {
         self.rests
     }
 
-    /// Takes away the rows of the batch that do not pass.
-    pub(super) fn keep(&mut self, column: &ColumnReader, rows: &mut Bits) -> Result<()> {
+    /// Takes away the rows of the batch that do not pass. Gives the number of those that are left.
+    pub(super) fn keep(&mut self, column: &ColumnReader, rows: &mut Bits) -> Result<usize> {
         let before = rows.count();
         match column.dictionary() {
             Some(dictionary) => {
                 if self.passing.is_none() {
                     self.passing = self.passing_of(dictionary);
                 }
-                let Some(passing) = &self.passing else { return Ok(()) };
+                let Some(passing) = &self.passing else { return Ok(before) };
                 column.keep_passing(passing, rows);
             }
             None => {
-                let Some(keep) = self.test.keep(&column.take(rows)?) else { return Ok(()) };
+                let Some(keep) = self.test.keep(&column.take(rows)?) else { return Ok(before) };
                 rows.keep_among(&keep);
             }
         }
+        let left = rows.count();
         self.seen += before;
-        self.kept += rows.count();
+        self.kept += left;
         if self.seen >= SAMPLE {
             self.part = self.kept as f64 / self.seen as f64;
             self.rests = self.part > MOST_KEPT;
             (self.seen, self.kept) = (0, 0);
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Each value of a dictionary is asked once.

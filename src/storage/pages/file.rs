@@ -25,7 +25,8 @@ use datafusion::physical_plan::metrics::Count;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::basic::Encoding;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
 use super::Reading;
@@ -38,6 +39,8 @@ use super::values::reader_of;
 pub(super) struct OpenFile {
     reader: Box<dyn AsyncFileReader>,
     local: Option<LocalFile>,
+    /// In bytes.
+    size: u64,
     pub(super) footer: Arc<ParquetMetaData>,
     /// The row groups to be read.
     pub(super) groups: Vec<usize>,
@@ -60,6 +63,21 @@ impl OpenFile {
             return Ok(chunks);
         }
         Ok(self.reader.get_byte_ranges(ranges).await?)
+    }
+
+    /// What the footer says, which need not be a number of rows.
+    pub(super) fn rows_of_group(&self, group: usize) -> Result<usize> {
+        let rows = usize::try_from(self.footer.row_group(group).num_rows());
+        Ok(rows.map_err(|_| ParquetError::General("a row group has fewer rows than none".to_string()))?)
+    }
+
+    /// Where in the file a column chunk lies, if the footer is right.
+    pub(super) fn chunk_range(&self, chunk: &ColumnChunkMetaData) -> Result<Range<u64>> {
+        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+        let range = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
+        let range = range.and_then(|(start, len)| Some(start..start.checked_add(len)?));
+        let outside = || ParquetError::General("a column chunk lies outside of its file".to_string());
+        Ok(range.filter(|range| range.end <= self.size).ok_or_else(outside)?)
     }
 }
 
@@ -115,7 +133,7 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
         return Ok(Opened::Unwanted);
     }
 
-    let range = file.range.clone();
+    let (range, size) = (file.range.clone(), file.object_meta.size);
     let mut reader: Box<dyn AsyncFileReader> =
         factory.create_reader(reading.partition, file, options.metadata_size_hint, &reading.metrics)?;
     let footer_options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
@@ -134,7 +152,7 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
         return Ok(Opened::Otherwise);
     }
 
-    let conditions = conditions(reading, predicate.as_ref(), &projection);
+    let conditions = conditions(reading, predicate.as_ref(), &projection, &physical)?;
     let mut wanted: Vec<usize> = projection.expr_iter().flat_map(|expr| columns_of(&expr)).collect();
     wanted.extend(conditions.iter().map(|(column, _)| *column));
     wanted.sort_unstable();
@@ -143,19 +161,8 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
     let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { return Ok(Opened::Otherwise) };
 
     let place = |column: usize| wanted.binary_search(&column).ok();
-    let in_place = |(column, test): (usize, Test)| {
-        let test = match test {
-            Test::Holds(expr, _) => {
-                // It is asked of NULL, too.
-                let field = physical.field(column).clone().with_nullable(true);
-                Test::Holds(moved(expr, |_| Some(0))?, Arc::new(Schema::new(vec![field])))
-            }
-            key @ Test::Key(_) => key,
-        };
-        Ok(place(column).map(|column| Condition::new(column, test)))
-    };
-    let conditions =
-        conditions.into_iter().filter_map(|condition| in_place(condition).transpose()).collect::<Result<_>>()?;
+    let in_place = |(column, test)| Some(Condition::new(place(column)?, test));
+    let conditions = conditions.into_iter().filter_map(in_place).collect();
     let projection = projection.try_map_exprs(|expr| moved(expr, place))?;
 
     let mut pruner = GroupPruner::new(predicate, physical, Arc::clone(&footer), options);
@@ -165,6 +172,7 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
     Ok(Opened::ByPages(Box::new(OpenFile {
         local,
         reader,
+        size,
         footer,
         groups,
         columns,
@@ -198,7 +206,8 @@ fn conditions(
     reading: &Reading,
     predicate: Option<&Arc<dyn PhysicalExpr>>,
     projection: &ProjectionExprs,
-) -> Vec<(usize, Test)> {
+    schema: &Schema,
+) -> Result<Vec<(usize, Test)>> {
     let mut found = Vec::new();
     for (output, filter) in &reading.keys {
         let expr = projection.as_ref().get(*output).map(|output| Arc::clone(&output.expr));
@@ -219,10 +228,13 @@ fn conditions(
             of_columns.entry(column).or_default().push(Arc::clone(expr));
         }
     }
-    // Their schema is known when their column's place is.
-    let whole = |(column, exprs)| (column, Test::Holds(conjunction(exprs), Arc::new(Schema::empty())));
-    found.extend(of_columns.into_iter().map(whole));
-    found
+    for (column, exprs) in of_columns {
+        // It is asked of NULL, too.
+        let Some(field) = schema.fields().get(column) else { continue };
+        let schema = Schema::new(vec![field.as_ref().clone().with_nullable(true)]);
+        found.push((column, Test::Holds(moved(conjunction(exprs), |_| Some(0))?, Arc::new(schema))));
+    }
+    Ok(found)
 }
 
 /// The expression with columns in place of casts to the type that they have: they say that there may be NULLs, where the file says

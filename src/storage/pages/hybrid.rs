@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 
 use super::bits::Bits;
+use super::values::ends_early;
 
 /// Numbers that lie packed together.
 const GROUP: usize = 8;
@@ -183,10 +184,6 @@ impl Part {
             Part::Same { count, .. } | Part::Packed { count, .. } => *count,
         }
     }
-}
-
-fn ends_early() -> ParquetError {
-    ParquetError::EOF("a page ends before its last value".to_string())
 }
 
 fn too_long() -> ParquetError {

@@ -42,7 +42,7 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 
-pub(crate) use condition::KeyFilter;
+pub(crate) use condition::{KeyFilter, KeyFilters};
 use file::{OpenFile, Opened};
 pub(super) use local::Spare;
 
@@ -50,8 +50,8 @@ pub(super) use local::Spare;
 pub(super) struct Reading {
     /// Knows the columns, the conditions and where files are.
     pub(super) source: ParquetSource,
-    /// What is known of the values of columns of the scan's output, by their places.
-    pub(super) keys: Vec<(usize, Arc<dyn KeyFilter>)>,
+    /// On the scan's output.
+    pub(super) keys: KeyFilters,
     /// Finds the table's columns in files.
     pub(super) adapter: Arc<dyn PhysicalExprAdapterFactory>,
     /// Of the scan's output.

@@ -14,7 +14,6 @@ use futures::stream::{self, Stream};
 
 use super::bits::Bits;
 use super::column::{ChunkBytes, ColumnReader};
-use super::condition::Condition;
 use super::file::OpenFile;
 use super::values::reader_of;
 
@@ -123,7 +122,7 @@ impl Rows {
             self.file.metrics.row_groups_pruned_dynamic_filter.add(1);
             return Ok(());
         }
-        let rows = usize::try_from(self.file.footer.row_group(place).num_rows()).unwrap_or_default();
+        let rows = self.file.rows_of_group(place)?;
         for condition in &mut self.file.conditions {
             condition.begin();
         }
@@ -156,25 +155,22 @@ impl Rows {
         if columns.is_empty() {
             return Ok(());
         }
-        let range = |column: &usize| {
-            let (start, len) = metadata.column(self.file.columns[*column].leaf).byte_range();
-            start..start.saturating_add(len)
-        };
-        let ranges = columns.iter().map(range).collect();
+        let range = |column: &usize| self.file.chunk_range(metadata.column(self.file.columns[*column].leaf));
+        let ranges = columns.iter().map(range).collect::<Result<_>>()?;
+        let rows_of_group = self.file.rows_of_group(group.place)?;
         let fetched = self.file.read(ranges).await?;
         for (place, bytes) in columns.into_iter().zip(fetched) {
             let column = &self.file.columns[place];
             let chunk = metadata.column(column.leaf);
             let bytes = ChunkBytes { start: chunk.byte_range().0, bytes };
-            let rows = usize::try_from(metadata.num_rows()).unwrap_or_default();
             let mut reader = match self.idle[place].take() {
                 Some(mut reader) => {
-                    reader.begin(chunk, bytes, rows)?;
+                    reader.begin(chunk, bytes, rows_of_group)?;
                     reader
                 }
                 None => {
                     let Some(values) = reader_of(&column.descriptor, &column.data_type) else { continue };
-                    Box::new(ColumnReader::new(chunk, bytes, rows, column.data_type.clone(), values)?)
+                    Box::new(ColumnReader::new(chunk, bytes, rows_of_group, column.data_type.clone(), values)?)
                 }
             };
             if let Slot::Behind(rows) = group.columns[place] {
@@ -201,7 +197,7 @@ impl Rows {
                 continue;
             }
             if let Some(reader) = read(&mut group.columns, condition.column, count)? {
-                left = kept(condition, reader, &mut rows)?;
+                left = condition.keep(reader, &mut rows)?;
             }
             if left == 0 {
                 break;
@@ -239,11 +235,6 @@ impl Rows {
         self.whole.push_batch(batch)?;
         Ok(())
     }
-}
-
-fn kept(condition: &mut Condition, reader: &ColumnReader, rows: &mut Bits) -> Result<usize> {
-    condition.keep(reader, rows)?;
-    Ok(rows.count())
 }
 
 /// The column with the batch at hand; `None` if it was not fetched.

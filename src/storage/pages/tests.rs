@@ -409,6 +409,26 @@ fn other_types_and_encodings_are_read_otherwise() {
     assert!(is_otherwise(&of(Arc::new(BooleanArray::from(vec![true, false]))), WriterProperties::builder().build()));
 }
 
+/// A footer can say anything of where its chunks are.
+#[test]
+fn chunks_lie_in_their_file() {
+    let batch = batch(&even(100));
+    let bytes = bytes(&even(100), &batch);
+    let size = bytes.len() as i64;
+    let (_, opened) = runtime().block_on(opened(bytes, &batch.schema(), None, Vec::new())).unwrap();
+    let Opened::ByPages(file) = opened else { panic!("the file is not read page by page") };
+    let chunk = file.footer.row_group(0).column(0);
+    let moved = |start: i64, len: i64| {
+        let chunk = chunk.clone().into_builder().set_dictionary_page_offset(Some(start)).set_total_compressed_size(len);
+        file.chunk_range(&chunk.build().unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(moved(4, size - 4).unwrap(), 4..size as u64);
+    for (start, len) in [(4, size - 3), (-1, 4), (4, -1), (4, i64::MAX), (i64::MAX, i64::MAX)] {
+        let error = moved(start, len).unwrap_err();
+        assert!(error.contains("outside of its file"), "{error}");
+    }
+}
+
 /// A text that is none is an error and not a row.
 #[test]
 fn texts_have_to_be_utf_8() {

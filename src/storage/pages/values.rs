@@ -72,7 +72,7 @@ impl Page {
     }
 }
 
-fn ends_early() -> ParquetError {
+pub(super) fn ends_early() -> ParquetError {
     ParquetError::EOF("a page ends before its last value".to_string())
 }
 
