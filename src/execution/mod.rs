@@ -4,6 +4,7 @@ pub(crate) mod compact_views;
 mod distinct_limits;
 mod empty_sums;
 mod filter_pushdown;
+pub(crate) mod groups;
 pub(crate) mod kernels;
 mod local;
 pub mod memory;
@@ -19,6 +20,7 @@ mod requirements;
 pub(crate) mod runtime_filters;
 mod shared;
 mod small_sides;
+mod stand_in;
 mod stoppable;
 
 use std::fmt::Debug;

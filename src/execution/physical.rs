@@ -21,6 +21,7 @@ use super::compact_views::{self, CompactViews};
 use super::distinct_limits::DistinctLimits;
 use super::empty_sums::with_empty_sums;
 use super::filter_pushdown;
+use super::groups::{self, PackedGroups};
 use super::kernels::Kernels;
 use super::merge_join_filters::with_merge_joins_guarded;
 use super::offsets::with_offsets_kept;
@@ -53,6 +54,9 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
         rules.push(Arc::new(PageScans));
     }
     rules.push(Arc::new(Kernels::new(disabled)));
+    if is_on(groups::NAME) {
+        rules.push(Arc::new(PackedGroups));
+    }
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),

@@ -55,7 +55,7 @@ pub use repeated_keys::RepeatedKeysInFrom;
 pub(crate) use subqueries_below_groups::move_subqueries_below_groups;
 use trace::SharedTrace;
 
-use crate::execution::{compact_views, kernels, page_scans, runtime_filters};
+use crate::execution::{compact_views, groups, kernels, page_scans, runtime_filters};
 
 /// A rule as the optimizer runs it.
 pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -112,7 +112,7 @@ pub fn rule_names() -> Vec<String> {
     names.extend([order::sides::NAME, order::small_sides::NAME].map(str::to_string));
     names.push(shared_subplans::NAME.to_string());
     names.extend(kernels::NAMES.map(str::to_string));
-    names.extend([compact_views::NAME, page_scans::NAME, runtime_filters::NAME].map(str::to_string));
+    names.extend([compact_views::NAME, groups::NAME, page_scans::NAME, runtime_filters::NAME].map(str::to_string));
     names
 }
 

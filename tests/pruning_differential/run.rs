@@ -190,6 +190,7 @@ fn context(partitions: usize) -> SessionContext {
         "runtime_filters",
         "compact_views",
         "page_scans",
+        "packed_groups",
     ];
     let rewrites = HashSet::from(rewrites.map(str::to_string));
     SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())

@@ -1,0 +1,143 @@
+//! All rows of a group in one place, and its result.
+//!
+//! Where groups do not fit into memory, what is known of them goes to disk in [`parts`](super::parts), by a hash of their values. At the end a
+//! part is read after the other, and may go to disk in parts of its own. (Graefe, *Query Evaluation Techniques for Large Databases*, 1993,
+//! section 4.)
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::SpillManager;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use futures::TryStreamExt as _;
+
+use super::parts::{DEEPEST, Part, Parts};
+use super::rows::GroupRows;
+use super::state::GroupState;
+
+/// Fewer groups are not worth a file: the memory is taken by others, or by a group that is too large.
+const LEAST_SPILLED: usize = 1024;
+
+pub(super) struct Complete {
+    aggregation: Arc<AggregateExec>,
+    /// Rows, and then the parts of those that went to disk.
+    input: Option<SendableRecordBatchStream>,
+    groups: GroupState,
+    batch_size: usize,
+    memory: MemoryReservation,
+    metrics: BaselineMetrics,
+    /// Of what is known of groups.
+    spills: Arc<SpillManager>,
+    writing: Option<Parts>,
+    depth: u32,
+    waiting: Vec<Part>,
+    leaving: Option<GroupRows>,
+}
+
+impl Complete {
+    pub(super) fn new(
+        aggregation: Arc<AggregateExec>,
+        input: SendableRecordBatchStream,
+        batch_size: usize,
+        memory: MemoryReservation,
+        metrics: BaselineMetrics,
+        spills: SpillManager,
+    ) -> Result<Self> {
+        let groups = GroupState::new(&aggregation, *aggregation.mode())?;
+        Ok(Complete {
+            aggregation,
+            input: Some(input),
+            groups,
+            batch_size,
+            memory,
+            metrics,
+            spills: Arc::new(spills),
+            writing: None,
+            depth: 0,
+            waiting: Vec::new(),
+            leaving: None,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            let elapsed = self.metrics.elapsed_compute().clone();
+            if let Some(leaving) = &mut self.leaving {
+                let _timer = elapsed.timer();
+                if let Some(batch) = leaving.next(self.batch_size)? {
+                    return Ok(Some(batch));
+                }
+                self.leaving = None;
+                self.memory.free();
+            }
+            let Some(input) = &mut self.input else {
+                let Some(part) = self.waiting.pop() else { return Ok(None) };
+                self.input = Some(part.groups);
+                self.depth = part.depth;
+                self.groups = GroupState::merging(&self.aggregation, self.spills.schema())?;
+                continue;
+            };
+            let batch = input.try_next().await?;
+            let _timer = elapsed.timer();
+            match batch {
+                Some(batch) if batch.num_rows() == 0 => {}
+                Some(batch) => {
+                    self.groups.add(&batch)?;
+                    self.make_room()?;
+                }
+                None => {
+                    self.input = None;
+                    self.end()?;
+                }
+            }
+        }
+    }
+
+    fn make_room(&mut self) -> Result<()> {
+        match self.memory.try_resize(self.groups.size()) {
+            Ok(()) => Ok(()),
+            Err(error) if self.groups.len() < LEAST_SPILLED || self.depth > DEEPEST => Err(error),
+            Err(_) => {
+                let mut parts = match self.writing.take() {
+                    Some(parts) => parts,
+                    None => {
+                        let keys = self.aggregation.group_expr().num_group_exprs();
+                        Parts::new(Arc::clone(&self.spills), keys, self.depth)
+                    }
+                };
+                self.spill(&mut parts)?;
+                self.writing = Some(parts);
+                Ok(())
+            }
+        }
+    }
+
+    fn spill(&mut self, parts: &mut Parts) -> Result<()> {
+        let groups = self.groups.take_states(self.spills.schema(), false)?;
+        parts.write(groups, self.batch_size)?;
+        self.memory.free();
+        Ok(())
+    }
+
+    /// After the last row of the input or of a part.
+    fn end(&mut self) -> Result<()> {
+        match self.writing.take() {
+            None => self.leaving = Some(self.groups.take_results(&self.aggregation_schema())?),
+            Some(mut parts) => {
+                self.spill(&mut parts)?;
+                self.waiting.extend(parts.finish());
+            }
+        }
+        Ok(())
+    }
+
+    fn aggregation_schema(&self) -> SchemaRef {
+        use datafusion::physical_plan::ExecutionPlan as _;
+        self.aggregation.schema()
+    }
+}
