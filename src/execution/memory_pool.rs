@@ -4,6 +4,9 @@
 //! equal share from the start: with 19 GB for forty of them, one spilled 16 million groups when it had half a gigabyte, and took ten
 //! times as long. In its `GreedyMemoryPool` the first takes all, and the next has nothing to begin with. So the first half
 //! goes to whoever asks; of the rest an operator gets what does not bring it above an equal share of all.
+//!
+//! Repartitionings always have a little: when two of their inputs go to disk at the same time, DataFusion 55.2 waits for a file that nobody
+//! writes to any more, and the statement never ends (apache/datafusion#24883).
 
 use std::fmt::{self, Display, Formatter};
 
@@ -13,6 +16,9 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
 };
 use parking_lot::Mutex;
+
+/// Bytes that a partition of a repartitioning may have in any case. What waits for its reader is a few batches, unless the reader does not read.
+const OF_REPARTITIONING: usize = 16 << 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -88,7 +94,10 @@ impl MemoryPool for SharedPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let consumer = reservation.consumer();
         let mut given = self.given.lock();
-        let available = self.available(&given, consumer, reservation.size());
+        let mut available = self.available(&given, consumer, reservation.size());
+        if consumer.name().starts_with("RepartitionExec") {
+            available = available.max(OF_REPARTITIONING.saturating_sub(reservation.size()));
+        }
         if additional > available {
             // In the words of DataFusion's pools, which are understood where errors are told.
             return resources_err!(
@@ -122,8 +131,12 @@ impl Display for SharedPool {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
+
+    use datafusion::arrow::array::RecordBatch;
 
     use super::*;
+    use crate::session::{Session, SessionOptions};
 
     #[test]
     fn one_may_have_half_and_the_others_still_their_share() {
@@ -157,5 +170,31 @@ mod tests {
         assert!(error.contains("for other with"), "{error}");
         drop(other);
         assert_eq!(pool.reserved(), 100);
+    }
+
+    #[test]
+    fn repartitionings_have_a_little_in_any_case() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(SharedPool::new(1000));
+        let consumer = |name: &str| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
+        let (other, repartitioning) = (consumer("other"), consumer("RepartitionExec[1]"));
+        other.try_grow(500).unwrap();
+        repartitioning.try_grow(OF_REPARTITIONING).unwrap();
+        assert!(repartitioning.try_grow(1).is_err());
+        assert!(other.try_grow(1).is_err());
+    }
+
+    /// The statements of the report, which stood still within a few attempts.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_statement_ends_however_little_memory_there_is() {
+        let options = SessionOptions { memory_limit: Some(2 << 20), ..SessionOptions::default() };
+        let session = Session::open(options).await.unwrap();
+        session.query("SET datafusion.execution.target_partitions = 2").await.unwrap();
+        session.query("SET datafusion.execution.batch_size = 64").await.unwrap();
+        for _ in 0..8 {
+            let sql = "SELECT g, count(DISTINCT t) FROM (SELECT value % 13 AS g, md5(CAST(value % 337 AS VARCHAR)) AS t
+                       FROM generate_series(1, 40000)) GROUP BY g";
+            let rows = tokio::time::timeout(Duration::from_secs(60), session.query(sql)).await.expect("an end");
+            assert_eq!(rows.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>(), 13);
+        }
     }
 }

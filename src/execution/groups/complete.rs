@@ -23,6 +23,9 @@ use super::state::GroupState;
 /// Fewer groups are not worth a file: the memory is taken by others, or by a group that is too large.
 const LEAST_SPILLED: usize = 1024;
 
+/// Bytes that are taken in any case.
+const LITTLE: usize = 1 << 18;
+
 pub(super) struct Complete {
     aggregation: Arc<AggregateExec>,
     /// Rows, and then the parts of those that went to disk.
@@ -99,8 +102,13 @@ impl Complete {
     }
 
     fn make_room(&mut self) -> Result<()> {
-        match self.memory.try_resize(self.groups.size()) {
+        let size = self.groups.size();
+        match self.memory.try_resize(size) {
             Ok(()) => Ok(()),
+            Err(_) if size < LITTLE => {
+                self.memory.resize(size);
+                Ok(())
+            }
             Err(error) if self.groups.len() < LEAST_SPILLED || self.depth > DEEPEST => Err(error),
             Err(_) => {
                 let mut parts = match self.writing.take() {

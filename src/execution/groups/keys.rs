@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray, UInt32Array, make_array};
 use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, Schema, StringViewType};
 use datafusion::common::internal_err;
 use datafusion::error::Result;
@@ -64,8 +64,8 @@ impl Packing {
     fn of(data_type: &DataType) -> Option<Packing> {
         Some(match data_type {
             DataType::Boolean => Packing::Boolean,
-            DataType::Utf8View => Packing::Text,
-            DataType::BinaryView => Packing::Binary,
+            DataType::Utf8View | DataType::Utf8 | DataType::LargeUtf8 => Packing::Text,
+            DataType::BinaryView | DataType::Binary | DataType::LargeBinary => Packing::Binary,
             // 0.0 and -0.0 are equal, and not all NaN are the same bits.
             DataType::Float16 | DataType::Float32 | DataType::Float64 => return None,
             // They are not one number.
@@ -226,15 +226,15 @@ impl<const N: usize> Keys<N> {
         Keys { layout: Arc::new(layout), numbers, table: Table::new(), keys: Vec::new(), of_texts: Vec::new() }
     }
 
-    fn pack(&mut self, columns: &[ArrayRef]) {
+    fn pack(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let rows = columns.first().map_or(0, |column| column.len());
         self.keys.clear();
         self.keys.resize(rows, [0; N]);
         for ((place, numbers), column) in self.layout.places.iter().zip(&mut self.numbers).zip(columns) {
             match numbers {
                 Numbers::None => {}
-                Numbers::Text(texts) => texts.number(column, &mut self.of_texts),
-                Numbers::Binary(texts) => texts.number(column, &mut self.of_texts),
+                Numbers::Text(texts) => texts.number(column, &mut self.of_texts)?,
+                Numbers::Binary(texts) => texts.number(column, &mut self.of_texts)?,
             }
             match place.packing {
                 Packing::Text | Packing::Binary => {
@@ -268,6 +268,7 @@ impl<const N: usize> Keys<N> {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -291,7 +292,7 @@ fn natives<T: ArrowNativeType>(column: &ArrayRef) -> ScalarBuffer<T> {
 
 impl<const N: usize> Groups for Keys<N> {
     fn intern(&mut self, columns: &[ArrayRef], groups: &mut Vec<usize>) -> Result<()> {
-        self.pack(columns);
+        self.pack(columns)?;
         groups.clear();
         self.table.intern(&self.keys, groups);
         Ok(())
@@ -342,7 +343,8 @@ fn column<const N: usize>(place: &Place, texts: Option<&ArrayRef>, keys: &[[u64;
             texts::NULL => None,
             number => Some(number - 1),
         };
-        return Ok(take(texts, &keys.iter().map(number).collect::<UInt32Array>(), None)?);
+        let texts = take(texts, &keys.iter().map(number).collect::<UInt32Array>(), None)?;
+        return Ok(if *texts.data_type() == place.data_type { texts } else { cast(&texts, &place.data_type)? });
     }
     let bits = |word: usize, bit: u32| BooleanBuffer::collect_bool(keys.len(), |row| keys[row][word] >> bit & 1 == 1);
     let nulls = place.null.map(|(word, bit)| NullBuffer::new(!&bits(word, bit)));

@@ -24,7 +24,7 @@ const FUNCTIONS: [&str; 3] = [
     "round(stddev(number), 6), min(number), max(v)",
 ];
 
-const GROUPINGS: [&str; 22] = [
+const GROUPINGS: [&str; 24] = [
     "one",
     "near",
     "spread",
@@ -44,6 +44,8 @@ const GROUPINGS: [&str; 22] = [
     "large, small, near, tiny, moment, day",
     "number",
     "number, text",
+    "concat(text, short)",
+    "arrow_cast(binary, 'Binary'), day",
     "ROLLUP(short, day, few)",
     "CUBE(yes, short, few)",
     "GROUPING SETS ((near), (spread), (text, day), ())",
@@ -64,7 +66,9 @@ async fn session(folder: &tempfile::TempDir, memory_limit: Option<u64>) -> Sessi
 /// The rows of a grouping, in an order.
 async fn rows(session: &Session, grouping: &str, functions: &str) -> Vec<OwnedRow> {
     let sql = format!("SELECT {grouping}, {functions} FROM facts GROUP BY {grouping}");
-    let sql = match grouping.split_once('(') {
+    let sets =
+        grouping.split_once('(').filter(|(word, _)| word.chars().all(|letter| letter.is_uppercase() || letter == ' '));
+    let sql = match sets {
         None => sql,
         // Every column that is in a set, and whether it is in this one.
         Some((_, sets)) => {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use datafusion::arrow::array::builder::GenericByteViewBuilder;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray};
 use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::ByteViewType;
 use datafusion::common::hash_utils::RandomState;
+use datafusion::error::Result;
 
 use super::table::{self, Places};
 
@@ -66,8 +68,9 @@ impl<T: ByteViewType> TextNumbers<T> {
     }
 
     /// The numbers of a column's rows.
-    pub(super) fn number(&mut self, column: &ArrayRef, numbers: &mut Vec<u32>) {
-        let column: &GenericByteViewArray<T> = column.as_byte_view();
+    pub(super) fn number(&mut self, column: &ArrayRef, numbers: &mut Vec<u32>) -> Result<()> {
+        let views = if *column.data_type() == T::DATA_TYPE { Arc::clone(column) } else { cast(column, &T::DATA_TYPE)? };
+        let column: &GenericByteViewArray<T> = views.as_byte_view();
         numbers.clear();
         self.recent.look_into(column.data_buffers());
         for (row, view) in column.views().iter().enumerate() {
@@ -86,6 +89,7 @@ impl<T: ByteViewType> TextNumbers<T> {
             };
             numbers.push(number);
         }
+        Ok(())
     }
 
     fn find_or_add(&mut self, text: &T::Native) -> u32 {

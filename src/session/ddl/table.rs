@@ -500,8 +500,17 @@ fn in_table_order(
 pub(in crate::session) fn columns_of<'a>(fields: impl IntoIterator<Item = &'a FieldRef>) -> Vec<Column> {
     fields
         .into_iter()
-        .map(|field| Column { name: field.name().clone(), data_type: field.data_type().clone(), comment: None })
+        .map(|field| Column { name: field.name().clone(), data_type: kept_type(field.data_type()), comment: None })
         .collect()
+}
+
+/// The type of a column of the catalog: texts are views, whatever function has made them.
+fn kept_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        other => other.clone(),
+    }
 }
 
 pub(in crate::session) fn fields_of(columns: &[Column]) -> Vec<Field> {
