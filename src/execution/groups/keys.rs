@@ -14,10 +14,10 @@ use datafusion::arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanArray
 use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, Schema, StringViewType};
-use datafusion::common::internal_err;
+use datafusion::common::{internal_err, resources_err};
 use datafusion::error::Result;
 
-use super::table::Table;
+use super::table::{self, Table};
 use super::texts::{self, TextNumbers};
 
 /// The groups of an aggregation, numbered from 0 in the order in which they come.
@@ -293,6 +293,9 @@ fn natives<T: ArrowNativeType>(column: &ArrayRef) -> ScalarBuffer<T> {
 impl<const N: usize> Groups for Keys<N> {
     fn intern(&mut self, columns: &[ArrayRef], groups: &mut Vec<usize>) -> Result<()> {
         self.pack(columns)?;
+        if self.table.len() + self.keys.len() > table::MOST {
+            return resources_err!("more than {} groups in a partition", table::MOST);
+        }
         groups.clear();
         self.table.intern(&self.keys, groups);
         Ok(())

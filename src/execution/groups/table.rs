@@ -9,6 +9,9 @@ const SEED: u64 = 0xD1B5_4A32_D192_ED03;
 const STEP: usize = 512;
 const LEAST_BITS: u32 = 10;
 
+/// A place has room for a number of 32 bits.
+pub(super) const MOST: usize = u32::MAX as usize;
+
 /// Both words in one, each bit of which depends on all of theirs.
 pub(super) fn mixed(a: u64, b: u64) -> u64 {
     let product = u128::from(a ^ SEED) * u128::from(b ^ FACTOR);
