@@ -20,10 +20,7 @@ use super::parts::{DEEPEST, Part, Parts};
 use super::rows::GroupRows;
 use super::state::GroupState;
 
-/// Fewer groups are not worth a file: the memory is taken by others, or by a group that is too large.
-const LEAST_SPILLED: usize = 1024;
-
-/// Bytes that are taken in any case.
+/// Bytes that are taken in any case: fewer are not worth files.
 const LITTLE: usize = 1 << 18;
 
 pub(super) struct Complete {
@@ -109,7 +106,7 @@ impl Complete {
                 self.memory.resize(size);
                 Ok(())
             }
-            Err(error) if self.groups.len() < LEAST_SPILLED || self.depth > DEEPEST => Err(error),
+            Err(error) if self.groups.len() < 2 || self.depth > DEEPEST => Err(error),
             Err(_) => {
                 let mut parts = match self.writing.take() {
                     Some(parts) => parts,

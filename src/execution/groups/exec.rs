@@ -3,6 +3,7 @@
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -10,7 +11,9 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, AggregateMode, AggregateOutputMode};
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput as _, SpillMetrics,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, ReplaceChildrenOptions,
@@ -38,7 +41,7 @@ impl GroupsExec {
     /// `None`: it is no aggregation, or one that DataFusion's operator has to do.
     pub(super) fn in_place_of(planned: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
         let Some(aggregation) = planned.downcast_ref::<AggregateExec>() else { return Ok(None) };
-        if planned.is::<Self>() || !groups_in_words(aggregation)? {
+        if !groups_in_words(aggregation)? {
             return Ok(None);
         }
         let states = match aggregation.mode().input_mode() {
@@ -77,6 +80,8 @@ fn groups_in_words(aggregation: &AggregateExec) -> Result<bool> {
         || merges_only
         || *aggregation.input_order_mode() != InputOrderMode::Linear
         || aggregation.limit_options().is_some()
+        // An order of the input that is of no use for grouping is said of the groups nevertheless, and others rely on it.
+        || aggregation.properties().output_ordering().is_some()
     {
         return Ok(false);
     }
@@ -141,7 +146,7 @@ impl Groups {
         let Groups { aggregation, states, metrics, spill_metrics, memory } = self;
         let schema = aggregation.schema();
         let config = context.session_config();
-        let rows = metrics.output_rows().clone();
+        let output = metrics.clone();
         let batches = if aggregation.mode().output_mode() == AggregateOutputMode::Partial {
             let groups = GroupState::new(&aggregation, *aggregation.mode())?;
             let partial = Partial::new(input, groups, states, config.batch_size(), memory, metrics);
@@ -158,7 +163,7 @@ impl Groups {
             })
             .boxed()
         };
-        let counted = batches.inspect_ok(move |batch| rows.add(batch.num_rows()));
+        let counted = batches.map_ok(move |batch: RecordBatch| batch.record_output(&output));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, counted)))
     }
 }

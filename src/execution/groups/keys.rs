@@ -317,8 +317,8 @@ impl<const N: usize> Groups for Keys<N> {
     fn take(&mut self, again: bool) -> Box<dyn GroupValues> {
         let texts = self.numbers.iter_mut().map(|numbers| match numbers {
             Numbers::None => None,
-            Numbers::Text(texts) => Some(texts.take()),
-            Numbers::Binary(texts) => Some(texts.take()),
+            Numbers::Text(texts) => Some(texts.take(again)),
+            Numbers::Binary(texts) => Some(texts.take(again)),
         });
         let texts = texts.collect();
         Box::new(TakenKeys { layout: Arc::clone(&self.layout), texts, keys: self.table.take(again) })

@@ -99,7 +99,7 @@ impl Partial {
             match batch {
                 None => {
                     self.has_ended = true;
-                    self.leave()?;
+                    self.leave(false)?;
                 }
                 Some(batch) if batch.num_rows() == 0 => {}
                 Some(batch) if self.passes => return self.groups.rows_as_groups(&batch, &self.schema).map(Some),
@@ -115,7 +115,7 @@ impl Partial {
     fn make_room(&mut self) -> Result<()> {
         let groups = self.groups.len();
         if self.memory.try_resize(self.groups.size()).is_err() {
-            return self.leave();
+            return self.leave(false);
         }
         if groups < self.most_groups {
             return Ok(());
@@ -126,18 +126,19 @@ impl Partial {
         self.come_together = !is_little && (self.come_together || rate >= MANY || rate < self.rate * GAIN);
         if is_no_gain && self.may_pass {
             self.passes = true;
-            self.leave()
+            self.leave(false)
         } else if self.come_together || is_no_gain {
+            let again = self.most_groups == FIRST;
             (self.most_groups, self.rate) = (FIRST, 0.0);
-            self.leave()
+            self.leave(again)
         } else {
             (self.most_groups, self.rate) = (self.most_groups * 2, rate);
             Ok(())
         }
     }
 
-    fn leave(&mut self) -> Result<()> {
-        let again = !self.has_ended && !self.passes;
+    /// Memory for as many groups is kept if there will be as many `again`.
+    fn leave(&mut self, again: bool) -> Result<()> {
         self.leaving = Some(self.groups.take_states(&self.schema, again)?);
         self.rows = 0;
         Ok(())

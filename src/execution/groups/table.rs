@@ -9,8 +9,8 @@ const SEED: u64 = 0xD1B5_4A32_D192_ED03;
 const STEP: usize = 512;
 const LEAST_BITS: u32 = 10;
 
-/// A place has room for a number of 32 bits.
-pub(super) const MOST: usize = u32::MAX as usize;
+/// More would need more places than the half of a hash that is kept can tell apart.
+pub(super) const MOST: usize = (1 << 32) / 8 * 5;
 
 /// Both words in one, each bit of which depends on all of theirs.
 pub(super) fn mixed(a: u64, b: u64) -> u64 {
@@ -89,10 +89,14 @@ impl Places {
         self.places.len() * size_of::<u64>()
     }
 
-    /// Forgets all, and keeps the memory.
-    pub(super) fn clear(&mut self) {
-        self.places.fill(0);
-        self.len = 0;
+    /// Forgets all. Memory for as much is kept if `again`.
+    pub(super) fn clear(&mut self, again: bool) {
+        if again {
+            self.places.fill(0);
+            self.len = 0;
+        } else {
+            *self = Places::default();
+        }
     }
 }
 
@@ -159,11 +163,7 @@ impl<const N: usize> Table<N> {
 
     /// The keys by their numbers, which are free again. Memory for as many is kept if `again`.
     pub(super) fn take(&mut self, again: bool) -> Vec<[u64; N]> {
-        if again {
-            self.places.clear();
-        } else {
-            self.places = Places::default();
-        }
+        self.places.clear(again);
         let room = if again { self.keys.len() } else { 0 };
         std::mem::replace(&mut self.keys, Vec::with_capacity(room))
     }

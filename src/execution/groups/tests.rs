@@ -166,3 +166,17 @@ async fn no_rows_have_no_groups_but_a_total() {
         assert!(answer(&sql).await.contains(&format!("| {rows} ")), "{grouping}: {}", answer(&sql).await);
     }
 }
+
+/// The input's order is one of the groups to DataFusion, which then has an operator that believes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_total_is_there_once_where_the_input_has_an_order() {
+    let session = Session::open(SessionOptions::default()).await.unwrap();
+    session.query("SET datafusion.optimizer.enable_round_robin_repartition = false").await.unwrap();
+    for partitions in [2, 4] {
+        session.query(&format!("SET datafusion.execution.target_partitions = {partitions}")).await.unwrap();
+        let sql = "SELECT count(*), sum(n), count(*) FILTER (WHERE value IS NULL) FROM
+                   (SELECT value, count(*) AS n FROM generate_series(1, 50000) GROUP BY ROLLUP(value))";
+        let rows = pretty_format_batches(&session.query(sql).await.unwrap()).unwrap().to_string();
+        assert!(rows.contains("| 50001    | 100000 | 1 "), "{rows}");
+    }
+}

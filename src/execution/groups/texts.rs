@@ -108,9 +108,9 @@ impl<T: ByteViewType> TextNumbers<T> {
         self.texts.allocated_size() + self.places.size() + RECENT * size_of::<(u128, u32)>()
     }
 
-    /// The texts by their numbers, which are free again.
-    pub(super) fn take(&mut self) -> ArrayRef {
-        self.places.clear();
+    /// The texts by their numbers, which are free again. Memory for as many is kept if `again`.
+    pub(super) fn take(&mut self, again: bool) -> ArrayRef {
+        self.places.clear(again);
         self.recent = Recent::new();
         Arc::new(self.texts.finish())
     }
