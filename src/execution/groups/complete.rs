@@ -7,13 +7,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::physical_plan::SpillManager;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::{ExecutionPlan as _, SpillManager};
 use futures::TryStreamExt as _;
 
 use super::parts::{DEEPEST, Part, Parts};
@@ -31,6 +30,8 @@ pub(super) struct Complete {
     batch_size: usize,
     memory: MemoryReservation,
     metrics: BaselineMetrics,
+    /// An order of the input is one of the groups, as those above know: a part that was on disk would come too late.
+    has_order: bool,
     /// Of what is known of groups.
     spills: Arc<SpillManager>,
     writing: Option<Parts>,
@@ -50,6 +51,7 @@ impl Complete {
     ) -> Result<Self> {
         let groups = GroupState::new(&aggregation, *aggregation.mode())?;
         Ok(Complete {
+            has_order: aggregation.properties().output_ordering().is_some(),
             aggregation,
             input: Some(input),
             groups,
@@ -106,7 +108,7 @@ impl Complete {
                 self.memory.resize(size);
                 Ok(())
             }
-            Err(error) if self.groups.len() < 2 || self.depth > DEEPEST => Err(error),
+            Err(error) if self.has_order || self.groups.len() < 2 || self.depth > DEEPEST => Err(error),
             Err(_) => {
                 let mut parts = match self.writing.take() {
                     Some(parts) => parts,
@@ -132,17 +134,12 @@ impl Complete {
     /// After the last row of the input or of a part.
     fn end(&mut self) -> Result<()> {
         match self.writing.take() {
-            None => self.leaving = Some(self.groups.take_results(&self.aggregation_schema())?),
+            None => self.leaving = Some(self.groups.take_results(&self.aggregation.schema())?),
             Some(mut parts) => {
                 self.spill(&mut parts)?;
                 self.waiting.extend(parts.finish());
             }
         }
         Ok(())
-    }
-
-    fn aggregation_schema(&self) -> SchemaRef {
-        use datafusion::physical_plan::ExecutionPlan as _;
-        self.aggregation.schema()
     }
 }

@@ -80,8 +80,8 @@ fn groups_in_words(aggregation: &AggregateExec) -> Result<bool> {
         || merges_only
         || *aggregation.input_order_mode() != InputOrderMode::Linear
         || aggregation.limit_options().is_some()
-        // An order of the input that is of no use for grouping is said of the groups nevertheless, and others rely on it.
-        || aggregation.properties().output_ordering().is_some()
+        // Those above may rely on an order, and take a total that comes twice for two.
+        || (by.has_grouping_set() && aggregation.properties().output_ordering().is_some())
     {
         return Ok(false);
     }
