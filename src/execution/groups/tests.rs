@@ -172,11 +172,13 @@ async fn no_rows_have_no_groups_but_a_total() {
 /// DataFusion knows that groups come in an order if their rows do, and leaves the sort out. What goes to disk comes back in another order.
 #[tokio::test]
 async fn an_order_that_is_relied_on_is_kept() {
-    let sql = "SELECT a + b, count(*), sum(b), min(b), stddev(b) FROM
-               (SELECT value % 10003 AS a, value AS b FROM generate_series(1, 60000) ORDER BY value % 10003 + value LIMIT 59999)
+    let sql =
+        "SELECT a + b, count(*), sum(b), min(b), max(b), avg(b), stddev(a), stddev(b), sum(a), min(a), max(a) FROM
+               (SELECT a, b FROM (SELECT value % 10003 AS a, value AS b FROM generate_series(1, 60000))
+                ORDER BY a + b LIMIT 59999)
                GROUP BY a, b ORDER BY a + b";
     let mut ends = [0, 0];
-    for memory in [4_000, 4_500, 5_000, 5_500, 6_000, 7_000, 64_000] {
+    for memory in [4_000, 5_000, 6_000, 8_000, 10_000, 12_000, 64_000] {
         let options =
             SessionOptions { memory_limit: Some(memory * 1000), threads: Some(1), ..SessionOptions::default() };
         let session = Session::open(options).await.unwrap();
