@@ -19,6 +19,7 @@ mod named_write;
 mod pages;
 mod partitioned_write;
 pub(crate) mod partitions;
+mod pieces;
 mod pruning;
 mod scan;
 mod schema;

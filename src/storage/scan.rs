@@ -10,7 +10,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNod
 use datafusion::config::{ConfigOptions, ExecutionOptions};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
+    FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
@@ -33,6 +33,7 @@ use super::format::plain_reader;
 use super::forward::describe_by_inner;
 use super::location::Location;
 use super::pages::{KeyFilters, PageMorselizer, Reading};
+use super::pieces;
 use crate::catalog::model::FileFormat;
 
 /// How a file is called in errors.
@@ -102,28 +103,6 @@ impl NamedSource {
         };
         Ok(Box::new(PageMorselizer { reading: Arc::new(reading), otherwise: Arc::from(otherwise) }))
     }
-}
-
-/// How many pieces a partition's share of the files is read in.
-///
-/// Pieces are taken by the partition that is idle. With one a partition, those whose rows a filter leaves out would wait for the others:
-/// files tend to be sorted by date.
-const PIECES_OF_PARTITION: usize = 8;
-
-/// In bytes. Opening a piece costs time, too.
-const LEAST_PIECE: u64 = 16 << 20;
-
-fn pieces(config: &FileScanConfig, partitions: usize) -> usize {
-    let size: u64 = config.file_groups.iter().flat_map(FileGroup::iter).map(PartitionedFile::effective_size).sum();
-    let most = usize::try_from(size / LEAST_PIECE).unwrap_or(usize::MAX);
-    most.clamp(partitions, partitions.saturating_mul(PIECES_OF_PARTITION))
-}
-
-/// Deals groups of pieces to no more than `partitions` groups, in their order.
-fn dealt(groups: Vec<FileGroup>, partitions: usize) -> Vec<FileGroup> {
-    let share = groups.len().div_ceil(partitions.max(1)).max(1);
-    let pieces = |groups: &[FileGroup]| groups.iter().flat_map(FileGroup::iter).cloned().collect();
-    groups.chunks(share).map(|groups| FileGroup::new(pieces(groups))).collect()
 }
 
 /// What a plan node reads with, if it is a scan of ours.
@@ -217,15 +196,7 @@ impl FileSource for NamedSource {
         config: &FileScanConfig,
     ) -> Result<Option<FileScanConfig>> {
         // What comes back is a copy of `config`, with this reader in it.
-        let is_ordered = output_ordering.is_some() || config.preserve_order;
-        let pieces = if is_ordered { target_partitions } else { pieces(config, target_partitions) };
-        let split = self.inner.repartitioned(pieces, repartition_file_min_size, output_ordering, config)?;
-        Ok(split.map(|mut split| {
-            if !is_ordered {
-                split.file_groups = dealt(split.file_groups, target_partitions);
-            }
-            split
-        }))
+        pieces::split(self.inner.as_ref(), target_partitions, repartition_file_min_size, output_ordering, config)
     }
 
     fn try_pushdown_filters(
@@ -348,44 +319,5 @@ struct NamedMorsel {
 impl Morsel for NamedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
         named_stream(self.inner.into_stream(), self.names, self.path)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use datafusion::datasource::physical_plan::FileScanConfigBuilder;
-
-    use super::*;
-
-    fn config(sizes: &[u64]) -> FileScanConfig {
-        let schema = Arc::new(datafusion::arrow::datatypes::Schema::empty());
-        let source = Arc::new(ParquetSource::new(schema));
-        let file = |(number, size): (usize, &u64)| PartitionedFile::new(format!("{number}.parquet"), *size);
-        let files = FileGroup::new(sizes.iter().enumerate().map(file).collect());
-        FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source).with_file_group(files).build()
-    }
-
-    #[test]
-    fn large_files_are_read_in_more_pieces_than_there_are_partitions() {
-        let mib = 1 << 20;
-        assert_eq!(pieces(&config(&[mib]), 4), 4);
-        assert_eq!(pieces(&config(&[90 * mib, 10 * mib]), 4), 6);
-        assert_eq!(pieces(&config(&[10_000 * mib]), 4), 32);
-    }
-
-    #[test]
-    fn pieces_keep_their_order() {
-        let source = config(&[7, 7]).file_source.clone();
-        let location = Location::parse("/folder", std::path::Path::new("/")).unwrap();
-        let names = NamedSource::new(source, FileNames { location: Arc::new(location), format: FileFormat::Parquet });
-        let size = 3 * LEAST_PIECE;
-        let split = names.repartitioned(2, 0, None, &config(&[size, size])).unwrap().unwrap();
-        let starts =
-            |group: &FileGroup| group.iter().map(|file| file.range.as_ref().unwrap().start).collect::<Vec<_>>();
-        let step = LEAST_PIECE as i64;
-        assert_eq!(
-            split.file_groups.iter().map(starts).collect::<Vec<_>>(),
-            [[0, step, 2 * step], [0, step, 2 * step]]
-        );
     }
 }
