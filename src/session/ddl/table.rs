@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::datasource::physical_plan::parquet::transform_schema_to_view;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
@@ -463,10 +464,11 @@ fn require_bucket_columns(table: &Table) -> Result<()> {
     }
 }
 
-/// A query's columns, and those of them that become partition columns, in the order of PARTITIONED BY.
+/// A query's columns, and those of them that become partition columns, in the order of PARTITIONED BY. Texts are views, as they are of files
+/// that are there already, whatever function has made them.
 fn split_columns(schema: &Schema, partitions: &[String]) -> Result<(Vec<Column>, Vec<Column>)> {
     let (mut columns, mut found) = (Vec::new(), Vec::new());
-    for column in columns_of(schema.fields()) {
+    for column in columns_of(transform_schema_to_view(schema).fields()) {
         if partitions.contains(&column.name) { found.push(column) } else { columns.push(column) }
     }
     let mut ordered = Vec::new();
@@ -500,17 +502,8 @@ fn in_table_order(
 pub(in crate::session) fn columns_of<'a>(fields: impl IntoIterator<Item = &'a FieldRef>) -> Vec<Column> {
     fields
         .into_iter()
-        .map(|field| Column { name: field.name().clone(), data_type: kept_type(field.data_type()), comment: None })
+        .map(|field| Column { name: field.name().clone(), data_type: field.data_type().clone(), comment: None })
         .collect()
-}
-
-/// The type of a column of the catalog: texts are views, whatever function has made them.
-fn kept_type(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
-        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
-        other => other.clone(),
-    }
 }
 
 pub(in crate::session) fn fields_of(columns: &[Column]) -> Vec<Field> {
