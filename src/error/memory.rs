@@ -74,7 +74,7 @@ fn in_words(consumer: &str) -> String {
     let work = match name {
         _ if name.contains("Sorter") || name.contains("SortPreservingMerge") || name.contains("SortExec") => "a sort",
         _ if name.contains("TopK") => "ORDER BY with LIMIT",
-        _ if name.contains("Aggregate") || name == "Groups" => "GROUP BY or DISTINCT",
+        _ if name.contains("Aggregate") => "GROUP BY or DISTINCT",
         _ if name.contains("Join") => "a join",
         _ if name.contains("Window") => "a window function",
         _ if name.contains("Repartition") => "an exchange of rows between threads",

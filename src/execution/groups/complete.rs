@@ -9,14 +9,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::{ExecutionPlan as _, SpillManager};
 use futures::TryStreamExt as _;
 
 use super::parts::{DEEPEST, Part, Parts};
-use super::rows::GroupRows;
+use super::rows::Leaving;
 use super::state::GroupState;
 
 /// Bytes that are taken in any case: fewer are not worth files.
@@ -27,8 +26,7 @@ pub(super) struct Complete {
     /// Rows, and then the parts of those that went to disk.
     input: Option<SendableRecordBatchStream>,
     groups: GroupState,
-    batch_size: usize,
-    memory: MemoryReservation,
+    leaving: Leaving,
     metrics: BaselineMetrics,
     /// An order of the input is one of the groups, as those above know: a part that was on disk would come too late.
     has_order: bool,
@@ -37,46 +35,39 @@ pub(super) struct Complete {
     writing: Option<Parts>,
     depth: u32,
     waiting: Vec<Part>,
-    leaving: Option<GroupRows>,
 }
 
 impl Complete {
     pub(super) fn new(
         aggregation: Arc<AggregateExec>,
         input: SendableRecordBatchStream,
-        batch_size: usize,
-        memory: MemoryReservation,
+        leaving: Leaving,
         metrics: BaselineMetrics,
         spills: SpillManager,
     ) -> Result<Self> {
-        let groups = GroupState::new(&aggregation, *aggregation.mode())?;
+        let groups = GroupState::new(&aggregation)?;
         Ok(Complete {
             has_order: aggregation.properties().output_ordering().is_some(),
             aggregation,
             input: Some(input),
             groups,
-            batch_size,
-            memory,
+            leaving,
             metrics,
             spills: Arc::new(spills),
             writing: None,
             depth: 0,
             waiting: Vec::new(),
-            leaving: None,
         })
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let elapsed = self.metrics.elapsed_compute().clone();
-            if let Some(leaving) = &mut self.leaving {
-                let _timer = elapsed.timer();
-                if let Some(batch) = leaving.next(self.batch_size)? {
-                    return Ok(Some(batch));
-                }
-                self.leaving = None;
-                self.memory.free();
+            let timer = elapsed.timer();
+            if let Some(batch) = self.leaving.next()? {
+                return Ok(Some(batch));
             }
+            timer.done();
             let Some(input) = &mut self.input else {
                 let Some(part) = self.waiting.pop() else { return Ok(None) };
                 self.input = Some(part.groups);
@@ -102,42 +93,37 @@ impl Complete {
 
     fn make_room(&mut self) -> Result<()> {
         let size = self.groups.size();
-        match self.memory.try_resize(size) {
+        match self.leaving.memory.try_resize(size) {
             Ok(()) => Ok(()),
             Err(_) if size < LITTLE => {
-                self.memory.resize(size);
+                self.leaving.memory.resize(size);
                 Ok(())
             }
             Err(error) if self.has_order || self.groups.len() < 2 || self.depth > DEEPEST => Err(error),
             Err(_) => {
-                let mut parts = match self.writing.take() {
-                    Some(parts) => parts,
-                    None => {
-                        let keys = self.aggregation.group_expr().num_group_exprs();
-                        Parts::new(Arc::clone(&self.spills), keys, self.depth)
-                    }
-                };
-                self.spill(&mut parts)?;
-                self.writing = Some(parts);
+                let keys = self.aggregation.group_expr().num_group_exprs();
+                let parts = self.writing.take();
+                let parts = parts.unwrap_or_else(|| Parts::new(Arc::clone(&self.spills), keys, self.depth));
+                self.writing = Some(self.spilled_to(parts)?);
                 Ok(())
             }
         }
     }
 
-    fn spill(&mut self, parts: &mut Parts) -> Result<()> {
+    fn spilled_to(&mut self, mut parts: Parts) -> Result<Parts> {
         let groups = self.groups.take_states(self.spills.schema(), false)?;
-        parts.write(groups, self.batch_size)?;
-        self.memory.free();
-        Ok(())
+        parts.write(groups, self.leaving.batch_size)?;
+        self.leaving.memory.free();
+        Ok(parts)
     }
 
     /// After the last row of the input or of a part.
     fn end(&mut self) -> Result<()> {
         match self.writing.take() {
-            None => self.leaving = Some(self.groups.take_results(&self.aggregation.schema())?),
-            Some(mut parts) => {
-                self.spill(&mut parts)?;
-                self.waiting.extend(parts.finish());
+            None => self.leaving.begin(self.groups.take_results(&self.aggregation.schema())?),
+            Some(parts) => {
+                let parts = self.spilled_to(parts)?.finish();
+                self.waiting.extend(parts);
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::complete::Complete;
 use super::keys::can_be_packed;
 use super::partial::Partial;
+use super::rows::Leaving;
 use super::state::GroupState;
 use crate::execution::stand_in::looks_as_planned;
 
@@ -44,9 +45,11 @@ impl GroupsExec {
         if !groups_in_words(aggregation)? {
             return Ok(None);
         }
-        let states = match aggregation.mode().input_mode() {
-            AggregateInputMode::Partial => aggregation.input().schema(),
-            AggregateInputMode::Raw => AggregateExec::try_new(
+        let mode = aggregation.mode();
+        let states = match (mode.input_mode(), mode.output_mode()) {
+            (AggregateInputMode::Partial, _) => aggregation.input().schema(),
+            (_, AggregateOutputMode::Partial) => aggregation.schema(),
+            (AggregateInputMode::Raw, AggregateOutputMode::Final) => AggregateExec::try_new(
                 AggregateMode::Partial,
                 aggregation.group_expr().clone(),
                 aggregation.aggr_expr().to_vec(),
@@ -103,24 +106,24 @@ impl ExecutionPlan for GroupsExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.aggregation.input().execute(partition, Arc::clone(&context))?;
-        let groups = Groups {
+        let partition = Partition {
             aggregation: Arc::clone(&self.aggregation),
             states: Arc::clone(&self.states),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             spill_metrics: SpillMetrics::new(&self.metrics, partition),
-            memory: MemoryConsumer::new(format!("Groups[{partition}]"))
+            memory: MemoryConsumer::new(format!("AggregateExec[{partition}]"))
                 .with_can_spill(true)
                 .register(context.memory_pool()),
         };
         let is_raw = self.aggregation.mode().input_mode() == AggregateInputMode::Raw;
         if !is_raw || !self.aggregation.group_expr().has_grouping_set() {
-            return groups.of(input, &context);
+            return partition.groups_of(input, &context);
         }
         let schema = self.schema();
         let planned = Arc::clone(&self.planned);
         let groups = async move {
             match first_rows(input).await? {
-                Some(input) => groups.of(input, &context),
+                Some(input) => partition.groups_of(input, &context),
                 None => of_no_rows(planned, context),
             }
         };
@@ -133,7 +136,7 @@ impl ExecutionPlan for GroupsExec {
 }
 
 /// What one partition needs.
-struct Groups {
+struct Partition {
     aggregation: Arc<AggregateExec>,
     states: SchemaRef,
     metrics: BaselineMetrics,
@@ -141,15 +144,16 @@ struct Groups {
     memory: MemoryReservation,
 }
 
-impl Groups {
-    fn of(self, input: SendableRecordBatchStream, context: &TaskContext) -> Result<SendableRecordBatchStream> {
-        let Groups { aggregation, states, metrics, spill_metrics, memory } = self;
+impl Partition {
+    fn groups_of(self, input: SendableRecordBatchStream, context: &TaskContext) -> Result<SendableRecordBatchStream> {
+        let Partition { aggregation, states, metrics, spill_metrics, memory } = self;
         let schema = aggregation.schema();
         let config = context.session_config();
         let output = metrics.clone();
+        let leaving = Leaving::new(memory, config.batch_size());
         let batches = if aggregation.mode().output_mode() == AggregateOutputMode::Partial {
-            let groups = GroupState::new(&aggregation, *aggregation.mode())?;
-            let partial = Partial::new(input, groups, states, config.batch_size(), memory, metrics);
+            let groups = GroupState::new(&aggregation)?;
+            let partial = Partial::new(input, groups, states, leaving, metrics);
             stream::try_unfold(partial, async |mut partial: Partial| {
                 Ok(partial.next().await?.map(|batch| (batch, partial)))
             })
@@ -157,7 +161,7 @@ impl Groups {
         } else {
             let spills = SpillManager::new(context.runtime_env(), spill_metrics, states)
                 .with_compression_type(config.spill_compression());
-            let complete = Complete::new(aggregation, input, config.batch_size(), memory, metrics, spills)?;
+            let complete = Complete::new(aggregation, input, leaving, metrics, spills)?;
             stream::try_unfold(complete, async |mut complete: Complete| {
                 Ok(complete.next().await?.map(|batch| (batch, complete)))
             })

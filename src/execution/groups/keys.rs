@@ -149,6 +149,9 @@ impl Layout {
     }
 }
 
+/// Groups that are packed again at once.
+const REPACKED: usize = 1 << 13;
+
 /// Groups whose keys have a place for NULL only when there was one.
 struct Packed {
     groups: Box<dyn Groups>,
@@ -163,11 +166,13 @@ impl Groups for Packed {
         };
         if !self.with_nulls && columns.iter().any(needs_place) {
             let known = self.groups.len();
-            let values = self.groups.take(false).columns(0..known)?;
+            let values = self.groups.take(false);
             self.groups = packed(&self.schema, true)?;
             self.with_nulls = true;
-            // They come in their order, so they keep their numbers.
-            self.groups.intern(&values, groups)?;
+            // They come in their order, so they keep their numbers. A part at a time: the texts of all could be more than a column holds.
+            for start in (0..known).step_by(REPACKED) {
+                self.groups.intern(&values.columns(start..known.min(start + REPACKED))?, groups)?;
+            }
         }
         self.groups.intern(columns, groups)
     }

@@ -3,7 +3,8 @@
 //! DataFusion's aggregation looks up a row at a time: a place in its hash table, then the group's values, column by column. With millions
 //! of groups nearly each of these waits for memory; TPC-H 18 spent half of its time so. Here a row's values are [packed](keys) into words, the
 //! places of many rows are [read before](table) the first is compared, and the first of two steps [keeps few groups](partial) where rows of a
-//! group come together. Groups that do not fit into memory go to disk in [parts](parts), where DataFusion's sorts them.
+//! group come together. Groups that do not fit into memory go to disk in [parts](parts), where DataFusion's sorts them; not if
+//! their order is relied on.
 //!
 //! What functions compute is the business of DataFusion's accumulators here as there. [`exec::groups_in_words`] says which aggregations
 //! are done so.

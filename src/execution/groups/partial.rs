@@ -15,11 +15,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use futures::TryStreamExt as _;
 
-use super::rows::GroupRows;
+use super::rows::Leaving;
 use super::state::GroupState;
 
 /// So many groups are kept without a question. Tests have fewer, and do not need many rows to see what becomes of them.
@@ -29,14 +28,14 @@ const MANY: f64 = 8.0;
 /// There have to be so many times as many rows a group with twice as many groups.
 const GAIN: f64 = 1.15;
 /// With fewer rows a group, and so many groups, grouping is no gain. What is seen of fewer groups could be the beginning of all others.
-const NO_GAIN: [(usize, f64); 2] = [(FIRST << 2, 1.05), (FIRST << 4, 1.25)];
+const NO_GAIN: [(usize, f64); 2] = [(FIRST << 2, 1.05), (FIRST << 4, LITTLE)];
+const LITTLE: f64 = 1.25;
 
 pub(super) struct Partial {
     input: SendableRecordBatchStream,
     groups: GroupState,
     schema: SchemaRef,
-    batch_size: usize,
-    memory: MemoryReservation,
+    leaving: Leaving,
     metrics: BaselineMetrics,
     /// A row is a group of its own, when nothing is grouped.
     may_pass: bool,
@@ -48,7 +47,6 @@ pub(super) struct Partial {
     rate: f64,
     /// More groups were no gain.
     come_together: bool,
-    leaving: Option<GroupRows>,
     has_ended: bool,
 }
 
@@ -58,8 +56,7 @@ impl Partial {
         input: SendableRecordBatchStream,
         groups: GroupState,
         schema: SchemaRef,
-        batch_size: usize,
-        memory: MemoryReservation,
+        leaving: Leaving,
         metrics: BaselineMetrics,
     ) -> Self {
         Partial {
@@ -67,15 +64,13 @@ impl Partial {
             may_pass: groups.has_one_set(),
             groups,
             schema,
-            batch_size,
-            memory,
+            leaving,
             metrics,
             passes: false,
             rows: 0,
             most_groups: FIRST,
             rate: 0.0,
             come_together: false,
-            leaving: None,
             has_ended: false,
         }
     }
@@ -83,14 +78,11 @@ impl Partial {
     pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let elapsed = self.metrics.elapsed_compute().clone();
-            if let Some(leaving) = &mut self.leaving {
-                let _timer = elapsed.timer();
-                if let Some(batch) = leaving.next(self.batch_size)? {
-                    return Ok(Some(batch));
-                }
-                self.leaving = None;
-                self.memory.free();
+            let timer = elapsed.timer();
+            if let Some(batch) = self.leaving.next()? {
+                return Ok(Some(batch));
             }
+            timer.done();
             if self.has_ended {
                 return Ok(None);
             }
@@ -114,7 +106,7 @@ impl Partial {
     /// Decides what becomes of the groups if they are many; see the module.
     fn make_room(&mut self) -> Result<()> {
         let groups = self.groups.len();
-        if self.memory.try_resize(self.groups.size()).is_err() {
+        if self.leaving.memory.try_resize(self.groups.size()).is_err() {
             return self.leave(false);
         }
         if groups < self.most_groups {
@@ -122,8 +114,7 @@ impl Partial {
         }
         let rate = self.rows as f64 / groups as f64;
         let is_no_gain = NO_GAIN.iter().any(|(many, few)| groups >= *many && rate < *few);
-        let is_little = rate < NO_GAIN[1].1;
-        self.come_together = !is_little && (self.come_together || rate >= MANY || rate < self.rate * GAIN);
+        self.come_together = rate >= LITTLE && (self.come_together || rate >= MANY || rate < self.rate * GAIN);
         if is_no_gain && self.may_pass {
             self.passes = true;
             self.leave(false)
@@ -139,7 +130,7 @@ impl Partial {
 
     /// Memory for as many groups is kept if there will be as many `again`.
     fn leave(&mut self, again: bool) -> Result<()> {
-        self.leaving = Some(self.groups.take_states(&self.schema, again)?);
+        self.leaving.begin(self.groups.take_states(&self.schema, again)?);
         self.rows = 0;
         Ok(())
     }

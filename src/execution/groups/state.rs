@@ -20,9 +20,9 @@ pub(super) struct GroupState {
 }
 
 impl GroupState {
-    /// For rows that come in as `mode` says.
-    pub(super) fn new(aggregation: &AggregateExec, mode: AggregateMode) -> Result<Self> {
-        Self::by(aggregation, mode, aggregation.group_expr().clone(), &aggregation.input().schema())
+    /// For the rows of the aggregation's input.
+    pub(super) fn new(aggregation: &AggregateExec) -> Result<Self> {
+        Self::by(aggregation, *aggregation.mode(), aggregation.group_expr().clone(), &aggregation.input().schema())
     }
 
     /// For what another state knew of its groups, in rows of this schema.
