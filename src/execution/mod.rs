@@ -10,6 +10,7 @@ mod local;
 pub mod memory;
 mod memory_pool;
 mod merge_join_filters;
+mod mixing;
 mod offsets;
 mod one_input;
 pub(crate) mod page_scans;

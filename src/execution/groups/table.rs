@@ -2,25 +2,14 @@
 
 use std::iter::repeat_n;
 
-/// A factor with bits all over.
-const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-const SEED: u64 = 0xD1B5_4A32_D192_ED03;
+use crate::execution::mixing::hash;
+
 /// Rows whose places are looked up together.
 const STEP: usize = 512;
 const LEAST_BITS: u32 = 10;
 
 /// More would need more places than the half of a hash that is kept can tell apart.
 pub(super) const MOST: usize = (1 << 32) / 8 * 5;
-
-/// Both words in one, each bit of which depends on all of theirs.
-pub(super) fn mixed(a: u64, b: u64) -> u64 {
-    let product = u128::from(a ^ SEED) * u128::from(b ^ FACTOR);
-    product as u64 ^ (product >> 64) as u64
-}
-
-fn hash<const N: usize>(key: &[u64; N]) -> u64 {
-    key.iter().fold(FACTOR, |hash, word| mixed(hash, *word))
-}
 
 /// Where things are that were added one after the other: an open hash table with linear probing.
 ///
@@ -174,6 +163,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::execution::mixing::mixed;
 
     #[test]
     fn keys_are_numbered_as_they_come() {

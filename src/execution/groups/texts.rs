@@ -12,7 +12,8 @@ use datafusion::arrow::datatypes::ByteViewType;
 use datafusion::common::hash_utils::RandomState;
 use datafusion::error::Result;
 
-use super::table::{self, Places};
+use super::table::Places;
+use crate::execution::mixing::mixed;
 
 /// What a NULL has for a number. Texts are counted from 1.
 pub(super) const NULL: u32 = 0;
@@ -52,7 +53,7 @@ impl Recent {
     }
 
     fn place(view: u128) -> usize {
-        let mixed = table::mixed(view as u64, (view >> 64) as u64);
+        let mixed = mixed(view as u64, (view >> 64) as u64);
         (mixed >> 32) as usize % RECENT
     }
 }

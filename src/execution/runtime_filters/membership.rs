@@ -3,6 +3,7 @@
 use datafusion::arrow::buffer::BooleanBuffer;
 
 use super::keys::Kind;
+use crate::execution::mixing::hash;
 
 /// Bits of a Bloom filter a key: some 0.5 % of other keys are taken for one of these.
 const BITS_A_KEY: usize = 16;
@@ -86,9 +87,7 @@ fn range<I: Iterator<Item = u64>>(keys: impl Fn() -> I) -> Option<(u64, u64)> {
 /// The word of a key, of so many, and its four bits in it.
 #[inline(always)]
 fn place(key: u64, words: usize) -> (usize, u64) {
-    // The finalizer of splitmix64 without its last step: numbers in a row are spread over all bits.
-    let mixed = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let mixed = hash(&[key]);
     // Lemire's way to a number below `words`, of the upper half.
     let place = ((mixed >> 32) * words as u64) >> 32;
     let bit = |from: u32| 1_u64 << ((mixed >> from) & 63);

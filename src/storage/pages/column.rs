@@ -1,100 +1,14 @@
 //! Reads one column of a row group, a batch of rows after the other.
 
-use std::io::Cursor;
-use std::sync::Arc;
-
-use bytes::Bytes;
 use datafusion::arrow::array::{ArrayRef, new_null_array};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::DataType;
-use parquet::basic::Encoding;
-use parquet::column::page::{Page as FilePage, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{ChunkReader, Length, SerializedPageReader};
 
 use super::bits::Bits;
-use super::hybrid::Hybrid;
-use super::values::{Page, Values, places_of};
-
-/// The bytes of a column chunk, at their place in the file.
-pub(super) struct ChunkBytes {
-    pub(super) start: u64,
-    pub(super) bytes: Bytes,
-}
-
-impl ChunkBytes {
-    fn from(&self, start: u64) -> Result<Bytes> {
-        let at = start.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
-        let at = at.filter(|at| *at <= self.bytes.len()).ok_or_else(outside)?;
-        Ok(self.bytes.slice(at..))
-    }
-}
-
-fn outside() -> ParquetError {
-    ParquetError::EOF("a page lies outside of its column chunk".to_string())
-}
-
-impl Length for ChunkBytes {
-    fn len(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
-
-impl ChunkReader for ChunkBytes {
-    type T = Cursor<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T> {
-        self.from(start).map(Cursor::new)
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let bytes = self.from(start)?;
-        if length > bytes.len() { Err(outside()) } else { Ok(bytes.slice(..length)) }
-    }
-}
-
-/// Which rows of a page have a value.
-enum Levels {
-    /// All.
-    Required,
-    Hybrid(Hybrid),
-    /// As the oldest writers packed them: the first row in the highest place of a byte.
-    HighestFirst {
-        data: Bytes,
-        next: usize,
-    },
-}
-
-impl Levels {
-    /// Adds those of the next rows.
-    fn read(&mut self, rows: usize, valid: &mut Bits) -> Result<()> {
-        match self {
-            Levels::Required => valid.push_run(true, rows),
-            Levels::Hybrid(hybrid) => hybrid.read_bits(rows, valid)?,
-            Levels::HighestFirst { data, next } => {
-                for row in *next..*next + rows {
-                    let byte = data.get(row / 8).ok_or_else(outside)?;
-                    valid.push_run(byte >> (7 - row % 8) & 1 == 1, 1);
-                }
-                *next += rows;
-            }
-        }
-        Ok(())
-    }
-}
-
-enum PageValues {
-    Coded(Hybrid),
-    Plain(Page),
-}
-
-struct DataPage {
-    /// That are still to be read.
-    rows: usize,
-    levels: Levels,
-    values: PageValues,
-}
+use super::chunk::{ChunkBytes, DataPage, NextPage, PageValues, Pages};
+use super::values::{Values, places_of};
 
 /// What a condition says of the values of a dictionary.
 #[derive(Debug)]
@@ -106,16 +20,16 @@ pub(super) struct Passing {
 }
 
 impl Passing {
-    pub(super) fn new(codes: &BooleanBuffer, null: bool) -> Self {
-        let mut codes: Vec<u8> = codes.iter().map(u8::from).collect();
-        codes.resize(codes.len().max(256), 0);
+    pub(super) fn new(passing: &BooleanBuffer, null: bool) -> Self {
+        let mut codes = vec![0; passing.len().max(256)];
+        passing.set_indices().for_each(|code| codes[code] = 1);
         Passing { codes, null }
     }
 }
 
 /// A column chunk, and the batch of its rows that was read last.
 pub(super) struct ColumnReader {
-    pages: SerializedPageReader<ChunkBytes>,
+    pages: Pages,
     page: Option<DataPage>,
     /// Rows may be NULL.
     is_optional: bool,
@@ -144,7 +58,7 @@ impl ColumnReader {
         values: Box<dyn Values>,
     ) -> Result<Self> {
         Ok(ColumnReader {
-            pages: pages_of(chunk, bytes, rows)?,
+            pages: Pages::new(chunk, bytes, rows)?,
             page: None,
             is_optional: chunk.column_descr().max_def_level() > 0,
             data_type,
@@ -161,7 +75,7 @@ impl ColumnReader {
 
     /// Reads the same column of another row group, in the memory that it has.
     pub(super) fn begin(&mut self, chunk: &ColumnChunkMetaData, bytes: ChunkBytes, rows: usize) -> Result<()> {
-        self.pages = pages_of(chunk, bytes, rows)?;
+        self.pages.begin(chunk, bytes, rows)?;
         (self.page, self.dictionary, self.has_begun, self.behind) = (None, None, false, 0);
         self.values.clear();
         Ok(())
@@ -204,13 +118,9 @@ impl ColumnReader {
             PageValues::Coded(codes) => {
                 let old = self.codes.len();
                 self.codes.resize(old + values, 0);
-                codes.read(&mut self.codes[old..])?;
+                let greatest = codes.read(&mut self.codes[old..])?;
                 let known = self.dictionary.as_ref().map_or(0, |dictionary| dictionary.len());
-                let mut most = 0;
-                for code in &self.codes[old..] {
-                    most = most.max(*code);
-                }
-                if values > 0 && most as usize >= known {
+                if values > 0 && greatest as usize >= known {
                     return Err(ParquetError::General(format!(
                         "a page has a value that is not among its dictionary's {known}"
                     )));
@@ -235,11 +145,8 @@ impl ColumnReader {
     fn catch_up(&mut self) -> Result<()> {
         while self.behind > 0 {
             if self.page.is_none()
-                && let Some(next) = self.pages.peek_next_page()?
-                && !next.is_dict
-                && let Some(rows) = next.num_levels.filter(|rows| *rows <= self.behind)
+                && let Some(rows) = self.pages.skip(self.behind)?
             {
-                self.pages.skip_next_page()?;
                 self.has_begun = true;
                 self.behind -= rows;
                 continue;
@@ -268,23 +175,17 @@ impl ColumnReader {
             return Ok(page);
         }
         loop {
-            let Some(page) = self.pages.get_next_page()? else {
-                return Err(ParquetError::EOF("a column chunk ends before its last row".to_string()));
-            };
             let is_first = !std::mem::replace(&mut self.has_begun, true);
-            if let FilePage::DictionaryPage { buf, num_values, encoding, .. } = page {
-                if !is_first {
+            match self.pages.next()? {
+                None => return Err(ParquetError::EOF("a column chunk ends before its last row".to_string())),
+                Some(NextPage::Dictionary { .. }) if !is_first => {
                     return Err(ParquetError::General("a dictionary that comes after other pages".to_string()));
                 }
-                if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) {
-                    return Err(unknown(encoding));
+                Some(NextPage::Dictionary { page, count }) => {
+                    self.dictionary = Some(self.values.begin(&page, count)?);
                 }
-                self.dictionary = Some(self.values.begin(&Page::new(buf), num_values as usize)?);
-                continue;
-            }
-            let page = data_page(page, self.is_optional)?;
-            if page.rows > 0 {
-                return Ok(page);
+                Some(NextPage::Data(page)) if page.rows > 0 => return Ok(page),
+                Some(NextPage::Data(_)) => {}
             }
         }
     }
@@ -351,58 +252,4 @@ impl ColumnReader {
             false => self.values.pushed(places),
         }
     }
-}
-
-fn pages_of(chunk: &ColumnChunkMetaData, bytes: ChunkBytes, rows: usize) -> Result<SerializedPageReader<ChunkBytes>> {
-    SerializedPageReader::new(Arc::new(bytes), chunk, rows, None)
-}
-
-fn data_page(page: FilePage, is_optional: bool) -> Result<DataPage> {
-    let (rows, encoding, levels, values) = match page {
-        FilePage::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
-            let (levels, values) = match (is_optional, def_level_encoding) {
-                (false, _) => (Levels::Required, buf),
-                (true, Encoding::RLE) => {
-                    let len = buf.first_chunk().map(|len| u32::from_le_bytes(*len) as usize).ok_or_else(outside)?;
-                    let end = len.checked_add(4).filter(|end| *end <= buf.len()).ok_or_else(outside)?;
-                    (Levels::Hybrid(Hybrid::new(buf.slice(4..end), 1)?), buf.slice(end..))
-                }
-                #[expect(deprecated, reason = "old files have it")]
-                (true, Encoding::BIT_PACKED) => {
-                    let end = (num_values as usize).div_ceil(8);
-                    if end > buf.len() {
-                        return Err(outside());
-                    }
-                    (Levels::HighestFirst { data: buf.slice(..end), next: 0 }, buf.slice(end..))
-                }
-                (true, other) => return Err(unknown(other)),
-            };
-            (num_values, encoding, levels, values)
-        }
-        FilePage::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
-            let start = rep_levels_byte_len as usize;
-            let end =
-                start.checked_add(def_levels_byte_len as usize).filter(|end| *end <= buf.len()).ok_or_else(outside)?;
-            let levels = match is_optional {
-                true => Levels::Hybrid(Hybrid::new(buf.slice(start..end), 1)?),
-                false => Levels::Required,
-            };
-            (num_values, encoding, levels, buf.slice(end..))
-        }
-        FilePage::DictionaryPage { encoding, .. } => return Err(unknown(encoding)),
-    };
-    let values = match encoding {
-        Encoding::PLAIN => PageValues::Plain(Page::new(values)),
-        Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => match values.first() {
-            Some(width) => PageValues::Coded(Hybrid::new(values.slice(1..), *width)?),
-            // A page of NULLs only may have no width.
-            None => PageValues::Coded(Hybrid::new(values, 0)?),
-        },
-        other => return Err(unknown(other)),
-    };
-    Ok(DataPage { rows: rows as usize, levels, values })
-}
-
-fn unknown(encoding: Encoding) -> ParquetError {
-    ParquetError::NYI(format!("a page with the encoding {encoding}, which its column chunk does not name"))
 }

@@ -6,10 +6,8 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 
 use super::bits::Bits;
+use super::unpack::{GROUP, unpack_groups};
 use super::values::ends_early;
-
-/// Numbers that lie packed together.
-const GROUP: usize = 8;
 
 /// Reads numbers of `width` bits, at most 32.
 #[derive(Debug)]
@@ -45,17 +43,22 @@ impl Hybrid {
         Ok(Hybrid { data, at: 0, width: usize::from(width), run: Run::Same { number: 0, left } })
     }
 
-    /// Fills `numbers` with the next ones.
-    pub(super) fn read(&mut self, numbers: &mut [u32]) -> Result<()> {
-        let mut at = 0;
+    /// Fills `numbers` with the next ones. Gives the greatest of them, 0 if there are none.
+    pub(super) fn read(&mut self, numbers: &mut [u32]) -> Result<u32> {
+        let (mut at, mut greatest) = (0, 0);
         self.for_each_part(numbers.len(), |hybrid, part| {
             let part_of = &mut numbers[at..at + part.count()];
             at += part.count();
-            match part {
-                Part::Same { number, .. } => part_of.fill(number),
+            let greatest_of_part = match part {
+                Part::Same { number, .. } => {
+                    part_of.fill(number);
+                    number
+                }
                 Part::Packed { start, next, .. } => hybrid.unpack(start, next, part_of),
-            }
-        })
+            };
+            greatest = greatest_of_part.max(greatest);
+        })?;
+        Ok(greatest)
     }
 
     /// Adds the next `count` numbers, which are of one bit.
@@ -140,23 +143,24 @@ impl Hybrid {
         Err(too_long())
     }
 
-    /// Fills `numbers` from the packed ones at `next` on, of those that begin with the byte `start`.
-    fn unpack(&self, start: usize, next: usize, numbers: &mut [u32]) {
+    /// Fills `numbers` from the packed ones at `next` on, of those that begin with the byte `start`. Gives the greatest.
+    fn unpack(&self, start: usize, next: usize, numbers: &mut [u32]) -> u32 {
         let mask = (1_u64 << self.width) - 1;
-        let one = |place: usize| {
-            let bit = place * self.width;
-            ((self.load(start + bit / 8) >> (bit % 8)) & mask) as u32
+        let mut greatest = 0;
+        let mut one_by_one = |place: usize, numbers: &mut [u32]| {
+            for (place, number) in (place..).zip(numbers) {
+                let bit = place * self.width;
+                *number = ((self.load(start + bit / 8) >> (bit % 8)) & mask) as u32;
+                greatest = greatest.max(*number);
+            }
         };
         let before = (next.next_multiple_of(GROUP) - next).min(numbers.len());
         let (first, rest) = numbers.split_at_mut(before);
-        let groups = rest.len() / GROUP;
-        let from = start + (next + before) * self.width / 8;
-        let packed = self.data.get(from..from + groups * self.width).unwrap_or_default();
-        let (middle, last) = rest.split_at_mut(packed.len() / self.width * GROUP);
-        unpack_groups(self.width, packed, middle);
-        let after = next + before + middle.len();
-        first.iter_mut().enumerate().for_each(|(place, number)| *number = one(next + place));
-        last.iter_mut().enumerate().for_each(|(place, number)| *number = one(after + place));
+        let packed = self.data.get(start + (next + before) * self.width / 8..).unwrap_or_default();
+        let (middle, last) = rest.split_at_mut((rest.len() / GROUP).min(packed.len() / self.width) * GROUP);
+        one_by_one(next, first);
+        one_by_one(next + before + middle.len(), last);
+        greatest.max(unpack_groups(self.width, packed, middle))
     }
 
     /// Eight bytes as a number; those behind the last one are 0.
@@ -188,34 +192,6 @@ impl Part {
 
 fn too_long() -> ParquetError {
     ParquetError::General("a run of values that is longer than any page".to_string())
-}
-
-/// Groups of `width` bytes, one behind the other, into eight numbers each.
-fn unpack_groups(width: usize, packed: &[u8], numbers: &mut [u32]) {
-    macro_rules! by_width {
-        ($($width:literal)*) => {
-            match width {
-                $($width => unpack_groups_of::<$width>(packed, numbers),)*
-                _ => {}
-            }
-        };
-    }
-    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
-}
-
-/// With the width known, where each number lies is known, too, and the compiler leaves shifts and masks alone.
-fn unpack_groups_of<const WIDTH: usize>(packed: &[u8], numbers: &mut [u32]) {
-    let mask = (1_u64 << WIDTH) - 1;
-    for (group, numbers) in packed.chunks_exact(WIDTH).zip(numbers.as_chunks_mut::<GROUP>().0) {
-        // A number ends at most 40 bits behind the byte in which it begins.
-        let mut padded = [0; 40];
-        padded[..WIDTH].copy_from_slice(group);
-        for (place, number) in numbers.iter_mut().enumerate() {
-            let bit = place * WIDTH;
-            let word = padded[bit / 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-            *number = ((word >> (bit % 8)) & mask) as u32;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -289,7 +265,8 @@ mod tests {
                 let count = count.min(numbers.len() - at);
                 if is_read {
                     let mut read = vec![0; count];
-                    hybrid.read(&mut read).unwrap();
+                    let greatest = hybrid.read(&mut read).unwrap();
+                    prop_assert_eq!(greatest, read.iter().copied().max().unwrap_or(0));
                     prop_assert_eq!(&read, &numbers[at..at + count]);
                 } else {
                     hybrid.skip(count).unwrap();

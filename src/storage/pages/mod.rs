@@ -17,6 +17,7 @@
 //! [`condition`] that does not pay may rest.
 
 mod bits;
+mod chunk;
 mod column;
 mod condition;
 mod file;
@@ -24,8 +25,10 @@ mod hybrid;
 mod local;
 mod pruning;
 mod rows;
+mod snappy;
 #[cfg(test)]
 mod tests;
+mod unpack;
 mod values;
 
 use std::fmt::{self, Debug, Formatter};

@@ -13,7 +13,8 @@ use datafusion::physical_expr::projection::Projector;
 use futures::stream::{self, Stream};
 
 use super::bits::Bits;
-use super::column::{ChunkBytes, ColumnReader};
+use super::chunk::ChunkBytes;
+use super::column::ColumnReader;
 use super::file::OpenFile;
 use super::values::reader_of;
 
