@@ -6,7 +6,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parquet::basic::{CompressionCodec, Encoding};
 use parquet::column::page::{Page as FilePage, PageReader};
 use parquet::errors::{ParquetError, Result};
@@ -19,7 +19,7 @@ use super::snappy;
 use super::values::Page;
 
 /// Decompressed pages whose memory is kept, to be used again as soon as nothing refers to them.
-const KEPT: usize = 2;
+const KEPT: usize = 4;
 
 /// The bytes of a column chunk, at their place in the file.
 pub(super) struct ChunkBytes {
@@ -112,6 +112,10 @@ pub(super) struct Pages {
     is_optional: bool,
     /// If pages come from the reader as they were compressed.
     snappy: Option<Decompressor>,
+    /// The page that comes next, decompressed together with the one before.
+    ahead: Option<DataPage>,
+    /// The page before was passed over, so the one after the next may be, too.
+    was_skipped: bool,
 }
 
 impl Pages {
@@ -121,6 +125,8 @@ impl Pages {
             reader: reader_of(chunk, bytes, rows)?,
             is_optional: chunk.column_descr().max_def_level() > 0,
             snappy: is_snappy.then(Decompressor::default),
+            ahead: None,
+            was_skipped: false,
         })
     }
 
@@ -136,28 +142,47 @@ impl Pages {
 
     /// Passes over the next page if it has at most so many rows. Gives the number of rows that it has.
     pub(super) fn skip(&mut self, rows: usize) -> Result<Option<usize>> {
+        if let Some(ahead) = self.ahead.take_if(|ahead| ahead.rows <= rows) {
+            self.was_skipped = true;
+            return Ok(Some(ahead.rows));
+        }
+        if self.ahead.is_some() {
+            return Ok(None);
+        }
         let Some(next) = self.reader.peek_next_page()? else { return Ok(None) };
         let Some(rows) = next.num_levels.filter(|of_page| !next.is_dict && *of_page <= rows) else { return Ok(None) };
         self.reader.skip_next_page()?;
+        self.was_skipped = true;
         Ok(Some(rows))
     }
 
     pub(super) fn next(&mut self) -> Result<Option<NextPage>> {
+        if let Some(ahead) = self.ahead.take() {
+            return Ok(Some(NextPage::Data(ahead)));
+        }
         let Some(page) = self.reader.get_next_page()? else { return Ok(None) };
-        let snappy = &mut self.snappy;
-        let mut decompressed = |bytes: Bytes| match snappy {
-            Some(snappy) => snappy.decompress(&bytes),
-            None => Ok(bytes),
-        };
-        Ok(Some(match page {
-            FilePage::DictionaryPage { buf, num_values, encoding, .. } => {
-                if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) {
-                    return Err(unknown(encoding));
-                }
-                NextPage::Dictionary { page: Page::new(decompressed(buf)?), count: num_values as usize }
+        let was_skipped = std::mem::take(&mut self.was_skipped);
+        if let FilePage::DictionaryPage { buf, num_values, encoding, .. } = page {
+            if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) {
+                return Err(unknown(encoding));
             }
-            page => NextPage::Data(data_page(page, self.is_optional, decompressed)?),
-        }))
+            let bytes = match &mut self.snappy {
+                Some(snappy) => snappy.decompress(&buf)?,
+                None => buf,
+            };
+            return Ok(Some(NextPage::Dictionary { page: Page::new(bytes), count: num_values as usize }));
+        }
+        let mut page = DataBytes::of(page, self.is_optional)?;
+        let Some(snappy) = &mut self.snappy else { return Ok(Some(NextPage::Data(page.into_page(self.is_optional)?))) };
+        let next = if was_skipped { None } else { self.reader.get_next_page()? };
+        if let Some(next) = next {
+            let mut next = DataBytes::of(next, self.is_optional)?;
+            snappy.decompress_both([&mut page, &mut next])?;
+            self.ahead = Some(next.into_page(self.is_optional)?);
+        } else if page.is_compressed {
+            page.values = snappy.decompress(&page.values)?;
+        }
+        Ok(Some(NextPage::Data(page.into_page(self.is_optional)?)))
     }
 }
 
@@ -169,20 +194,44 @@ struct Decompressor {
 }
 
 impl Decompressor {
+    /// Memory of a page that nothing refers to any more, or none yet.
+    fn memory(&mut self) -> BytesMut {
+        let free = self.pages.iter().position(Bytes::is_unique).map(|place| self.pages.remove(place));
+        free.and_then(|page| page.try_into_mut().ok()).unwrap_or_default()
+    }
+
+    fn keep(&mut self, page: BytesMut) -> Bytes {
+        let page = page.freeze();
+        if self.pages.len() == KEPT {
+            self.pages.remove(0);
+        }
+        self.pages.push(page.clone());
+        page
+    }
+
     fn decompress(&mut self, compressed: &[u8]) -> Result<Bytes> {
         // A page of NULLs only may have nothing at all.
         if compressed.is_empty() {
             return Ok(Bytes::new());
         }
-        let free = self.pages.iter().position(Bytes::is_unique).map(|place| self.pages.remove(place));
-        let mut memory = free.and_then(|page| page.try_into_mut().ok()).unwrap_or_default();
+        let mut memory = self.memory();
         snappy::decompress(compressed, &mut memory)?;
-        let page = memory.freeze();
-        if self.pages.len() == KEPT {
-            self.pages.remove(0);
+        Ok(self.keep(memory))
+    }
+
+    fn decompress_both(&mut self, pages: [&mut DataBytes; 2]) -> Result<()> {
+        if pages.iter().any(|page| !page.is_compressed || page.values.is_empty()) {
+            for page in pages.into_iter().filter(|page| page.is_compressed) {
+                page.values = self.decompress(&page.values)?;
+            }
+            return Ok(());
         }
-        self.pages.push(page.clone());
-        Ok(page)
+        let (mut one, mut other) = (self.memory(), self.memory());
+        snappy::decompress_both([&pages[0].values, &pages[1].values], [&mut one, &mut other])?;
+        for (page, memory) in pages.into_iter().zip([one, other]) {
+            page.values = self.keep(memory);
+        }
+        Ok(())
     }
 }
 
@@ -196,60 +245,92 @@ fn reader_of(chunk: &ColumnChunkMetaData, bytes: ChunkBytes, rows: usize) -> Res
     SerializedPageReader::new(bytes, &as_it_is, rows, None)
 }
 
-fn data_page(page: FilePage, is_optional: bool, decompressed: impl FnOnce(Bytes) -> Result<Bytes>) -> Result<DataPage> {
-    let (rows, encoding, levels, values) = match page {
-        FilePage::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
-            let buf = decompressed(buf)?;
-            let (levels, values) = match (is_optional, def_level_encoding) {
-                (false, _) => (Levels::Required, buf),
-                (true, Encoding::RLE) => {
-                    let len = buf.first_chunk().map(|len| u32::from_le_bytes(*len) as usize).ok_or_else(outside)?;
-                    let end = len.checked_add(4).filter(|end| *end <= buf.len()).ok_or_else(outside)?;
-                    (Levels::Hybrid(Hybrid::new(buf.slice(4..end), 1)?), buf.slice(end..))
-                }
-                #[expect(deprecated, reason = "old files have it")]
-                (true, Encoding::BIT_PACKED) => {
-                    let end = (num_values as usize).div_ceil(8);
-                    if end > buf.len() {
-                        return Err(outside());
-                    }
-                    (Levels::HighestFirst { data: buf.slice(..end), next: 0 }, buf.slice(end..))
-                }
-                (true, other) => return Err(unknown(other)),
-            };
-            (num_values, encoding, levels, values)
+/// A data page as it stands in the file, or decompressed.
+struct DataBytes {
+    rows: u32,
+    encoding: Encoding,
+    levels: LevelBytes,
+    values: Bytes,
+    /// In the file, the values are, and the levels too if they come before them.
+    is_compressed: bool,
+}
+
+enum LevelBytes {
+    /// In front of the values, and written so.
+    BeforeValues(Encoding),
+    Apart(Bytes),
+}
+
+impl DataBytes {
+    fn of(page: FilePage, is_optional: bool) -> Result<Self> {
+        match page {
+            FilePage::DataPage { buf, num_values, encoding, def_level_encoding, .. } => Ok(DataBytes {
+                rows: num_values,
+                encoding,
+                levels: LevelBytes::BeforeValues(def_level_encoding),
+                values: buf,
+                is_compressed: true,
+            }),
+            FilePage::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                is_compressed,
+                ..
+            } => {
+                let start = rep_levels_byte_len as usize;
+                let end = start.checked_add(def_levels_byte_len as usize).filter(|end| *end <= buf.len());
+                let end = end.ok_or_else(outside)?;
+                let levels = if is_optional { buf.slice(start..end) } else { Bytes::new() };
+                Ok(DataBytes {
+                    rows: num_values,
+                    encoding,
+                    levels: LevelBytes::Apart(levels),
+                    values: buf.slice(end..),
+                    is_compressed,
+                })
+            }
+            FilePage::DictionaryPage { .. } => {
+                Err(ParquetError::General("a dictionary that comes after other pages".to_string()))
+            }
         }
-        FilePage::DataPageV2 {
-            buf,
-            num_values,
-            encoding,
-            def_levels_byte_len,
-            rep_levels_byte_len,
-            is_compressed,
-            ..
-        } => {
-            let start = rep_levels_byte_len as usize;
-            let end =
-                start.checked_add(def_levels_byte_len as usize).filter(|end| *end <= buf.len()).ok_or_else(outside)?;
-            let levels = match is_optional {
-                true => Levels::Hybrid(Hybrid::new(buf.slice(start..end), 1)?),
-                false => Levels::Required,
-            };
-            let values = buf.slice(end..);
-            (num_values, encoding, levels, if is_compressed { decompressed(values)? } else { values })
-        }
-        FilePage::DictionaryPage { encoding, .. } => return Err(unknown(encoding)),
-    };
-    let values = match encoding {
-        Encoding::PLAIN => PageValues::Plain(Page::new(values)),
-        Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => match values.first() {
-            Some(width) => PageValues::Coded(Hybrid::new(values.slice(1..), *width)?),
-            // A page of NULLs only may have no width.
-            None => PageValues::Coded(Hybrid::new(values, 0)?),
-        },
-        other => return Err(unknown(other)),
-    };
-    Ok(DataPage { rows: rows as usize, levels, values })
+    }
+
+    /// Of decompressed bytes.
+    fn into_page(self, is_optional: bool) -> Result<DataPage> {
+        let (levels, values) = match self.levels {
+            _ if !is_optional => (Levels::Required, self.values),
+            LevelBytes::Apart(levels) => (Levels::Hybrid(Hybrid::new(levels, 1)?), self.values),
+            LevelBytes::BeforeValues(Encoding::RLE) => {
+                let bytes = self.values;
+                let len = bytes.first_chunk().map(|len| u32::from_le_bytes(*len) as usize).ok_or_else(outside)?;
+                let end = len.checked_add(4).filter(|end| *end <= bytes.len()).ok_or_else(outside)?;
+                (Levels::Hybrid(Hybrid::new(bytes.slice(4..end), 1)?), bytes.slice(end..))
+            }
+            #[expect(deprecated, reason = "old files have it")]
+            LevelBytes::BeforeValues(Encoding::BIT_PACKED) => {
+                let bytes = self.values;
+                let end = (self.rows as usize).div_ceil(8);
+                if end > bytes.len() {
+                    return Err(outside());
+                }
+                (Levels::HighestFirst { data: bytes.slice(..end), next: 0 }, bytes.slice(end..))
+            }
+            LevelBytes::BeforeValues(other) => return Err(unknown(other)),
+        };
+        let values = match self.encoding {
+            Encoding::PLAIN => PageValues::Plain(Page::new(values)),
+            Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => match values.first() {
+                Some(width) => PageValues::Coded(Hybrid::new(values.slice(1..), *width)?),
+                // A page of NULLs only may have no width.
+                None => PageValues::Coded(Hybrid::new(values, 0)?),
+            },
+            other => return Err(unknown(other)),
+        };
+        Ok(DataPage { rows: self.rows as usize, levels, values })
+    }
 }
 
 fn unknown(encoding: Encoding) -> ParquetError {
