@@ -209,10 +209,9 @@ impl Decompressor {
         page
     }
 
-    fn decompress(&mut self, compressed: &[u8]) -> Result<Bytes> {
-        // A page of NULLs only may have nothing at all.
-        if compressed.is_empty() {
-            return Ok(Bytes::new());
+    fn decompress(&mut self, compressed: &Bytes) -> Result<Bytes> {
+        if let Some(page) = without_work(compressed) {
+            return Ok(page);
         }
         let mut memory = self.memory();
         snappy::decompress(compressed, &mut memory)?;
@@ -220,7 +219,7 @@ impl Decompressor {
     }
 
     fn decompress_both(&mut self, pages: [&mut DataBytes; 2]) -> Result<()> {
-        if pages.iter().any(|page| !page.is_compressed || page.values.is_empty()) {
+        if pages.iter().any(|page| !page.is_compressed || without_work(&page.values).is_some()) {
             for page in pages.into_iter().filter(|page| page.is_compressed) {
                 page.values = self.decompress(&page.values)?;
             }
@@ -233,6 +232,15 @@ impl Decompressor {
         }
         Ok(())
     }
+}
+
+/// A page that is in the compressed one as it was.
+fn without_work(compressed: &Bytes) -> Option<Bytes> {
+    // One of NULLs only may have nothing at all.
+    if compressed.is_empty() {
+        return Some(Bytes::new());
+    }
+    snappy::as_it_was(compressed).map(|range| compressed.slice(range))
 }
 
 /// For pages that are decompressed here, a reader that believes that they are not compressed.

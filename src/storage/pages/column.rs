@@ -44,8 +44,9 @@ pub(super) struct ColumnReader {
     valid: Bits,
     /// How many do.
     count: usize,
-    /// Of the batch: the values' codes, if all values come from the dictionary. If not, they were pushed to `values`.
+    /// Of the batch: the first `coded` are the values' codes, if all values come from the dictionary. If not, they were pushed to `values`.
     codes: Vec<u32>,
+    coded: usize,
     is_coded: bool,
 }
 
@@ -69,6 +70,7 @@ impl ColumnReader {
             valid: Bits::default(),
             count: 0,
             codes: Vec::new(),
+            coded: 0,
             is_coded: false,
         })
     }
@@ -91,7 +93,7 @@ impl ColumnReader {
         self.catch_up()?;
         self.valid.clear();
         self.values.clear();
-        self.codes.clear();
+        self.coded = 0;
         self.count = 0;
         self.is_coded = true;
         let mut wanted = rows;
@@ -116,24 +118,28 @@ impl ColumnReader {
         self.count += values;
         match &mut page.values {
             PageValues::Coded(codes) => {
-                let old = self.codes.len();
-                self.codes.resize(old + values, 0);
-                let greatest = codes.read(&mut self.codes[old..])?;
+                let end = self.coded + values;
+                if self.codes.len() < end {
+                    self.codes.resize(end, 0);
+                }
+                let of_page = &mut self.codes[self.coded..end];
+                let greatest = codes.read(of_page)?;
                 let known = self.dictionary.as_ref().map_or(0, |dictionary| dictionary.len());
                 if values > 0 && greatest as usize >= known {
                     return Err(ParquetError::General(format!(
                         "a page has a value that is not among its dictionary's {known}"
                     )));
                 }
-                if !self.is_coded {
-                    self.values.push_coded(&self.codes[old..]);
-                    self.codes.truncate(old);
+                if self.is_coded {
+                    self.coded = end;
+                } else {
+                    self.values.push_coded(of_page);
                 }
             }
             PageValues::Plain(page) => {
                 if std::mem::take(&mut self.is_coded) {
-                    self.values.push_coded(&self.codes);
-                    self.codes.clear();
+                    self.values.push_coded(&self.codes[..self.coded]);
+                    self.coded = 0;
                 }
                 self.values.push_plain(page, values)?;
             }
@@ -195,6 +201,10 @@ impl ColumnReader {
         self.dictionary.as_ref().filter(|_| self.is_coded)
     }
 
+    fn codes(&self) -> &[u32] {
+        &self.codes[..self.coded]
+    }
+
     /// Takes away the rows whose code does not pass. To be called with a batch that has a [`ColumnReader::dictionary`].
     pub(super) fn keep_passing(&self, passing: &Passing, rows: &mut Bits) {
         match passing.codes.first_chunk::<256>() {
@@ -214,13 +224,13 @@ impl ColumnReader {
             word
         };
         if self.count == rows.len() {
-            let mut codes = self.codes.chunks(64);
+            let mut codes = self.codes().chunks(64);
             return rows.keep_words(|wanted| {
                 let codes = codes.next().unwrap_or_default();
                 if wanted == 0 { 0 } else { word_of(codes) }
             });
         }
-        let mut rest = self.codes.as_slice();
+        let mut rest = self.codes();
         let mut words = self.valid.words().iter();
         rows.keep_words(|wanted| {
             let valid = words.next().copied().unwrap_or_default();
@@ -248,7 +258,7 @@ impl ColumnReader {
         }
         let places = places_of(rows, self.is_optional.then_some(&self.valid), self.count);
         match self.is_coded {
-            true => self.values.coded(&self.codes, places),
+            true => self.values.coded(self.codes(), places),
             false => self.values.pushed(places),
         }
     }

@@ -108,37 +108,40 @@ impl Hybrid {
         Ok(())
     }
 
+    /// Often a run has no more than some ten numbers, so this has to be quick, too.
     fn next_run(&mut self) -> Result<()> {
         let header = self.varint()?;
         let count = usize::try_from(header >> 1).map_err(|_| too_long())?;
+        let start = self.at;
+        let rest = self.data.len() - start;
         if header & 1 == 0 {
             let bytes = self.width.div_ceil(8);
-            let Some(number) = self.data.get(self.at..self.at + bytes) else { return Err(ends_early()) };
-            let mut padded = [0; 4];
-            padded[..bytes].copy_from_slice(number);
+            if bytes > rest {
+                return Err(ends_early());
+            }
+            let number = self.load(start) & ((1 << (8 * bytes)) - 1);
             self.at += bytes;
-            self.run = Run::Same { number: u32::from_le_bytes(padded), left: count };
+            self.run = Run::Same { number: number as u32, left: count };
         } else {
-            let start = self.at;
             let bytes = count.checked_mul(self.width).ok_or_else(too_long)?;
-            let there = (self.data.len() - start).min(bytes);
             // The last group of a page may be cut off behind its last number.
-            let end = (there * 8 / self.width).min(count.saturating_mul(GROUP));
-            self.at = start + there;
+            let (there, end) = if bytes <= rest { (bytes, count * GROUP) } else { (rest, rest * 8 / self.width) };
+            self.at += there;
             self.run = Run::Packed { start, next: 0, end };
         }
         Ok(())
     }
 
     fn varint(&mut self) -> Result<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
+        let (mut number, mut shift) = (0, 0);
+        while shift < u64::BITS {
             let byte = *self.data.get(self.at).ok_or_else(ends_early)?;
             self.at += 1;
             number |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
+            shift += 7;
         }
         Err(too_long())
     }

@@ -8,6 +8,8 @@
 //!
 //! The format is described in *Snappy compressed format description* of Google's library.
 
+use std::ops::Range;
+
 use bytes::BytesMut;
 use parquet::errors::{ParquetError, Result};
 
@@ -38,6 +40,20 @@ pub(super) fn decompress_both(pages: [&[u8]; 2], outputs: [&mut BytesMut; 2]) ->
         both.into_iter().try_for_each(Decompression::finish)
     };
     both().ok_or_else(broken)
+}
+
+/// Where in `compressed` the page is, if it is one literal: codes of a few bits hardly repeat.
+pub(super) fn as_it_was(compressed: &[u8]) -> Option<Range<usize>> {
+    let (len, input) = length(compressed)?;
+    let (tag, rest) = input.split_first().filter(|(tag, _)| **tag & 3 == 0)?;
+    let above = usize::from(tag >> 2);
+    let (literal, len_of_literal) = if above < LONG_LITERAL {
+        (rest, above + 1)
+    } else {
+        let (bytes, literal) = rest.split_at_checked(above - LONG_LITERAL + 1)?;
+        (literal, number(bytes).checked_add(1)?)
+    };
+    (literal.len() == len && len_of_literal == len).then(|| compressed.len() - len..compressed.len())
 }
 
 fn broken() -> ParquetError {
@@ -331,6 +347,9 @@ mod tests {
         #[test]
         fn what_was_compressed_comes_back(page in page(), other in page()) {
             prop_assert_eq!(decompressed(&compressed(&page)), Some(page.clone()));
+            if let Some(range) = as_it_was(&compressed(&page)) {
+                prop_assert_eq!(&compressed(&page)[range], &page);
+            }
             prop_assert_eq!(both_decompressed([&compressed(&page), &compressed(&other)]), Some([page, other]));
         }
 
@@ -377,6 +396,25 @@ mod tests {
         // A literal that is longer than all there is, and one that says that it is nearly endless.
         assert_eq!(decompressed(&[14, 63 << 2, 13, 0, 0, 0, 1]), None);
         assert_eq!(decompressed(&[14, 63 << 2, 0xff, 0xff, 0xff, 0xff, 1]), None);
+    }
+
+    #[test]
+    fn a_literal_need_not_be_decompressed() {
+        // Multiples of one number repeat bytes, however large it is.
+        let mixed = |n: u64| {
+            let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56
+        };
+        let noise: Vec<u8> = (1..=60_000).map(|n| mixed(n) as u8).collect();
+        for len in [1, 60, 61, 256, 257, 60_000] {
+            let page = compressed(&noise[..len]);
+            let literal = as_it_was(&page).map(|range| &page[range]);
+            assert!(literal == Some(&noise[..len]), "{len}");
+        }
+        // A copy that has five bytes and makes five.
+        let two = [8, 2 << 2, b'a', b'b', b'c', 4 << 2 | 3, 3, 0, 0, 0];
+        assert_eq!(decompressed(&two).as_deref(), Some(&b"abcabcab"[..]));
+        assert_eq!(as_it_was(&two), None);
     }
 
     #[test]
