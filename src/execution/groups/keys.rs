@@ -211,13 +211,26 @@ enum Numbers {
     Binary(TextNumbers<BinaryViewType>),
 }
 
+/// A column whose texts were numbered last, with the numbers: all grouping sets of a batch have the same columns.
+#[derive(Default)]
+struct Numbered {
+    column: Option<ArrayRef>,
+    numbers: Vec<u32>,
+}
+
+impl Numbered {
+    fn is_of(&self, column: &ArrayRef) -> bool {
+        self.column.as_ref().is_some_and(|numbered| Arc::ptr_eq(numbered, column))
+    }
+}
+
 struct Keys<const N: usize> {
     layout: Arc<Layout>,
     numbers: Vec<Numbers>,
     table: Table<N>,
     /// Of the batch that is packed.
     keys: Vec<[u64; N]>,
-    of_texts: Vec<u32>,
+    numbered: Vec<Numbered>,
 }
 
 impl<const N: usize> Keys<N> {
@@ -227,23 +240,29 @@ impl<const N: usize> Keys<N> {
             Packing::Binary => Numbers::Binary(TextNumbers::new()),
             Packing::Boolean | Packing::Bytes(_) => Numbers::None,
         });
-        let numbers = numbers.collect();
-        Keys { layout: Arc::new(layout), numbers, table: Table::new(), keys: Vec::new(), of_texts: Vec::new() }
+        let numbers: Vec<Numbers> = numbers.collect();
+        let numbered = numbers.iter().map(|_| Numbered::default()).collect();
+        Keys { layout: Arc::new(layout), numbers, table: Table::new(), keys: Vec::new(), numbered }
     }
 
     fn pack(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let rows = columns.first().map_or(0, |column| column.len());
         self.keys.clear();
         self.keys.resize(rows, [0; N]);
-        for ((place, numbers), column) in self.layout.places.iter().zip(&mut self.numbers).zip(columns) {
-            match numbers {
-                Numbers::None => {}
-                Numbers::Text(texts) => texts.number(column, &mut self.of_texts)?,
-                Numbers::Binary(texts) => texts.number(column, &mut self.of_texts)?,
+        let numbered = self.numbers.iter_mut().zip(&mut self.numbered);
+        for ((place, (numbers, numbered)), column) in self.layout.places.iter().zip(numbered).zip(columns) {
+            if !numbered.is_of(column) {
+                numbered.column = None;
+                match numbers {
+                    Numbers::None => {}
+                    Numbers::Text(texts) => texts.number(column, &mut numbered.numbers)?,
+                    Numbers::Binary(texts) => texts.number(column, &mut numbered.numbers)?,
+                }
+                numbered.column = (!matches!(numbers, Numbers::None)).then(|| Arc::clone(column));
             }
             match place.packing {
                 Packing::Text | Packing::Binary => {
-                    put(&mut self.keys, place, self.of_texts.iter().map(|n| u64::from(*n)))
+                    put(&mut self.keys, place, numbered.numbers.iter().map(|n| u64::from(*n)))
                 }
                 Packing::Boolean => {
                     put(&mut self.keys, place, column.as_boolean().values().iter().map(u64::from));
@@ -320,6 +339,7 @@ impl<const N: usize> Groups for Keys<N> {
     }
 
     fn take(&mut self, again: bool) -> Box<dyn GroupValues> {
+        self.numbered.fill_with(Numbered::default);
         let texts = self.numbers.iter_mut().map(|numbers| match numbers {
             Numbers::None => None,
             Numbers::Text(texts) => Some(texts.take(again)),
