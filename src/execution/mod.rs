@@ -18,6 +18,7 @@ mod physical;
 pub(crate) mod planning;
 pub mod progress;
 mod requirements;
+pub(crate) mod running;
 pub(crate) mod runtime_filters;
 mod shared;
 mod small_sides;

@@ -27,6 +27,7 @@ use super::merge_join_filters::with_merge_joins_guarded;
 use super::offsets::with_offsets_kept;
 use super::page_scans::{self, PageScans};
 use super::requirements::with_requirements_met;
+use super::running::{self, RunningWindows};
 use super::runtime_filters::{self, RuntimeFilters};
 use super::shared::{SharedPlanner, ShowSharedSubplans};
 use super::small_sides::{SmallSides, with_marks_taken_out};
@@ -34,6 +35,7 @@ use super::stoppable::StoppableJoins;
 use crate::functions::exact_integers;
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::order::small_sides::{self, with_small_sides};
+use crate::optimizer::ranked_rows;
 use crate::optimizer::shared_subplans::{self, SharedPlan, share};
 use crate::sql::dialect::Dialect;
 
@@ -57,11 +59,15 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
     if is_on(groups::NAME) {
         rules.push(Arc::new(PackedGroups));
     }
+    if is_on(running::NAME) {
+        rules.push(Arc::new(RunningWindows));
+    }
     rules.push(Arc::new(ShowSharedSubplans));
     builder.with_physical_optimizer_rules(rules).with_query_planner(Arc::new(QueryPlanner {
         orients: is_on(sides::NAME),
         shares: is_on(shared_subplans::NAME),
         collects: is_on(small_sides::NAME),
+        ranks: is_on(ranked_rows::NAME),
     }))
 }
 
@@ -70,6 +76,8 @@ struct QueryPlanner {
     orients: bool,
     shares: bool,
     collects: bool,
+    /// May keep heaps of the first rows of partitions.
+    ranks: bool,
 }
 
 impl PlanQuery for QueryPlanner {
@@ -85,11 +93,30 @@ impl PlanQuery for QueryPlanner {
         'c: 'r,
         Self: 'r,
     {
-        self.oriented(plan, session)
+        self.ranked(plan, session)
     }
 }
 
 impl QueryPlanner {
+    /// With heaps in place of sorts where only the first rows of few partitions are wanted.
+    fn ranked<'a>(
+        &'a self,
+        plan: &'a LogicalPlan,
+        session: &'a dyn Session,
+    ) -> BoxFuture<'a, Result<Arc<dyn ExecutionPlan>>> {
+        Box::pin(async move {
+            let Some(state) = session.as_any().downcast_ref::<SessionState>().filter(|_| self.ranks) else {
+                return self.oriented(plan, session).await;
+            };
+            if !ranked_rows::are_few(plan)? {
+                return self.oriented(plan, session).await;
+            }
+            let mut state = state.clone();
+            state.config_mut().options_mut().optimizer.enable_window_topn = true;
+            self.oriented(plan, &state).await
+        })
+    }
+
     /// With the smaller side of each join first.
     fn oriented<'a>(
         &'a self,

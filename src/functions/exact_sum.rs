@@ -38,6 +38,11 @@ pub(super) fn instead_of(function: &AggregateUDF, argument: &DataType) -> Option
     (may_leave && function.inner().downcast_ref::<Sum>().is_some()).then(|| Arc::clone(&SUM))
 }
 
+/// Whether it is that sum.
+pub(crate) fn is_exact(function: &AggregateUDF) -> bool {
+    function.inner().downcast_ref::<ExactSum>().is_some()
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExactSum {
     wrapping: Sum,
@@ -101,7 +106,8 @@ impl AggregateUDFImpl for ExactSum {
     }
 }
 
-fn out_of_range(data_type: &DataType) -> DataFusionError {
+/// Of a sum of such a type.
+pub(crate) fn out_of_range(data_type: &DataType) -> DataFusionError {
     let error = Error::statement(format!("a sum is out of range for {}", types::to_sql(data_type)));
     match data_type {
         DataType::Decimal128(..) => error.help("sum doubles: sum(CAST(… AS DOUBLE))"),

@@ -13,7 +13,7 @@ mod define;
 pub mod entry;
 mod exact_decimals;
 pub(crate) mod exact_integers;
-mod exact_sum;
+pub(crate) mod exact_sum;
 mod field_at;
 pub(crate) mod hive;
 mod kind;

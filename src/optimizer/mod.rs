@@ -23,6 +23,7 @@ mod opaque_grouping_keys;
 #[doc(hidden)]
 pub mod order;
 pub mod prune;
+pub mod ranked_rows;
 mod repeated_keys;
 pub mod shared_subplans;
 #[cfg(test)]
@@ -55,7 +56,7 @@ pub use repeated_keys::RepeatedKeysInFrom;
 pub(crate) use subqueries_below_groups::move_subqueries_below_groups;
 use trace::SharedTrace;
 
-use crate::execution::{compact_views, groups, kernels, page_scans, runtime_filters};
+use crate::execution::{compact_views, groups, kernels, page_scans, running, runtime_filters};
 
 /// A rule as the optimizer runs it.
 pub type Rule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -109,10 +110,11 @@ pub fn rule_names() -> Vec<String> {
         }
     }
     // No rules of the optimizer: they want the plan that all rules have done with.
-    names.extend([order::sides::NAME, order::small_sides::NAME].map(str::to_string));
+    names.extend([order::sides::NAME, order::small_sides::NAME, ranked_rows::NAME].map(str::to_string));
     names.push(shared_subplans::NAME.to_string());
     names.extend(kernels::NAMES.map(str::to_string));
-    names.extend([compact_views::NAME, groups::NAME, page_scans::NAME, runtime_filters::NAME].map(str::to_string));
+    names.extend([compact_views::NAME, groups::NAME, page_scans::NAME, running::NAME].map(str::to_string));
+    names.push(runtime_filters::NAME.to_string());
     names
 }
 

@@ -191,6 +191,8 @@ fn context(partitions: usize) -> SessionContext {
         "compact_views",
         "page_scans",
         "packed_groups",
+        "ranked_rows",
+        "running_windows",
     ];
     let rewrites = HashSet::from(rewrites.map(str::to_string));
     SessionContext::new_with_state(with_physical_planner(state(partitions), &rewrites).build())

@@ -14,7 +14,7 @@
 //! The written order stays where the size of a table is not known, and where another is not clearly better. Semi, anti and left joins
 //! move with the inner ones; full and right joins, and everything that is not a join, keep their place.
 
-mod cardinality;
+pub(super) mod cardinality;
 mod cost;
 mod enumerate;
 mod graph;
