@@ -9,6 +9,9 @@ use super::bits::Bits;
 use super::unpack::{GROUP, unpack_groups};
 use super::values::ends_early;
 
+/// Runs of one number are often as short as this, and are written at once then.
+const SHORT: usize = 16;
+
 /// Reads numbers of `width` bits, at most 32.
 #[derive(Debug)]
 pub(super) struct Hybrid {
@@ -47,14 +50,18 @@ impl Hybrid {
     pub(super) fn read(&mut self, numbers: &mut [u32]) -> Result<u32> {
         let (mut at, mut greatest) = (0, 0);
         self.for_each_part(numbers.len(), |hybrid, part| {
-            let part_of = &mut numbers[at..at + part.count()];
-            at += part.count();
+            let (rest, count) = (&mut numbers[at..], part.count());
+            at += count;
             let greatest_of_part = match part {
                 Part::Same { number, .. } => {
-                    part_of.fill(number);
+                    match rest.first_chunk_mut::<SHORT>() {
+                        // A short run: what is too much is written again by the next part.
+                        Some(more) if count <= SHORT => *more = [number; SHORT],
+                        _ => rest[..count].fill(number),
+                    }
                     number
                 }
-                Part::Packed { start, next, .. } => hybrid.unpack(start, next, part_of),
+                Part::Packed { start, next, .. } => hybrid.unpack(start, next, &mut rest[..count]),
             };
             greatest = greatest_of_part.max(greatest);
         })?;
