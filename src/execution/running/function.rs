@@ -17,7 +17,8 @@ use datafusion::physical_plan::windows::WindowUDFExpr;
 
 use crate::functions::exact_sum;
 
-/// A decimal of more digits than this less may have more digits in a sum than its type: how that ends is for each kind of sum to say.
+/// What the type of a sum has more than its argument's. Where there is no room for them, a sum may leave its type, which ends in an error,
+/// NULL or another number, as the dialect has it: those are left to DataFusion's operator.
 const DIGITS_OF_SUMS: u8 = 10;
 
 #[derive(Debug, Clone)]
@@ -183,7 +184,7 @@ impl Function {
         before: Option<&ArrayRef>,
         fold: impl Fn(T::Native, T::Native) -> Result<T::Native>,
     ) -> Result<ArrayRef> {
-        let mut known = before.and_then(|before| before.as_primitive_opt::<T>()?.iter().next()?);
+        let mut known = value::<T>(before);
         let mut folded = Vec::with_capacity(values.len());
         let mut nulls = NullBufferBuilder::new(values.len());
         for (place, partition) in places.partitions.iter().enumerate() {
@@ -219,7 +220,7 @@ fn row_numbers(places: &Places) -> ArrayRef {
 
 /// Equal rows have the same rank; others have `rank` of the one before and of the row's number.
 fn ranks(places: &Places, before: Option<&ArrayRef>, rank: impl Fn(u64, u64) -> u64) -> ArrayRef {
-    let mut known = number(before);
+    let mut known = value::<UInt64Type>(before).unwrap_or(0);
     let mut rows_before = places.rows_before.unwrap_or(0) as u64;
     let mut partitions = places.partitions.iter();
     let mut partition = partitions.next().cloned().unwrap_or_default();
@@ -239,7 +240,7 @@ fn ranks(places: &Places, before: Option<&ArrayRef>, rank: impl Fn(u64, u64) -> 
 }
 
 fn counts(values: &ArrayRef, places: &Places, before: Option<&ArrayRef>) -> ArrayRef {
-    let mut count = before.and_then(|before| before.as_primitive_opt::<Int64Type>()?.iter().next()?).unwrap_or(0);
+    let mut count = value::<Int64Type>(before).unwrap_or(0);
     let nulls = values.logical_nulls();
     let mut counts = Vec::with_capacity(values.len());
     for (place, partition) in places.partitions.iter().enumerate() {
@@ -254,6 +255,7 @@ fn counts(values: &ArrayRef, places: &Places, before: Option<&ArrayRef>) -> Arra
     Arc::new(PrimitiveArray::<Int64Type>::from(counts))
 }
 
-fn number(before: Option<&ArrayRef>) -> u64 {
-    before.and_then(|before| before.as_primitive_opt::<UInt64Type>()?.iter().next()?).unwrap_or(0)
+/// Of the row before, if there is one and it has a value.
+fn value<T: ArrowPrimitiveType>(before: Option<&ArrayRef>) -> Option<T::Native> {
+    before?.as_primitive_opt::<T>()?.iter().next()?
 }

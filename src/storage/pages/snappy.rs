@@ -411,6 +411,8 @@ mod tests {
             let literal = as_it_was(&page).map(|range| &page[range]);
             assert!(literal == Some(&noise[..len]), "{len}");
         }
+        // A page that is longer than what it is compressed to.
+        assert_eq!(as_it_was(&compressed(&[0; 100])), None);
         // A copy that has five bytes and makes five.
         let two = [8, 2 << 2, b'a', b'b', b'c', 4 << 2 | 3, 3, 0, 0, 0];
         assert_eq!(decompressed(&two).as_deref(), Some(&b"abcabcab"[..]));
