@@ -1,7 +1,7 @@
 //! From an optimized plan to a physical one.
 //!
 //! DataFusion's planner does the work. Before it, the plan gets what only pays when nothing else will change it: the smaller side of
-//! each join comes first, repeated subplans are taken out to be computed once, and small sides of joins are one hash table. And what no rule
+//! each join comes first, repeated subplans are taken out to be computed once, texts go through joins as numbers, and small sides of joins are one hash table. And what no rule
 //! should have to know: in ansi, integers that leave their range are an error. Behind it, what joins find is asked for at the scans, files
 //! are read page by page, and expressions get quicker kernels.
 
@@ -33,6 +33,7 @@ use super::shared::{SharedPlanner, ShowSharedSubplans};
 use super::small_sides::{SmallSides, with_marks_taken_out};
 use super::stoppable::StoppableJoins;
 use crate::functions::exact_integers;
+use crate::optimizer::numbered_texts::{self, with_numbered_texts};
 use crate::optimizer::order::sides::{self, oriented};
 use crate::optimizer::order::small_sides::{self, with_small_sides};
 use crate::optimizer::ranked_rows;
@@ -68,6 +69,7 @@ pub fn with_physical_planner(builder: SessionStateBuilder, disabled: &HashSet<St
         shares: is_on(shared_subplans::NAME),
         collects: is_on(small_sides::NAME),
         ranks: is_on(ranked_rows::NAME),
+        numbers: is_on(numbered_texts::NAME),
     }))
 }
 
@@ -78,6 +80,8 @@ struct QueryPlanner {
     collects: bool,
     /// May keep heaps of the first rows of partitions.
     ranks: bool,
+    /// Groups by numbers in place of texts.
+    numbers: bool,
 }
 
 impl PlanQuery for QueryPlanner {
@@ -151,24 +155,33 @@ impl QueryPlanner {
     async fn shared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         match if self.shares { share(plan)? } else { None } {
             None => {
-                let marked = self.marked(plan, session)?;
-                let plan = marked.as_ref().unwrap_or(plan);
+                let prepared = self.prepared(plan, session)?;
+                let plan = prepared.as_ref().unwrap_or(plan);
                 let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(SmallSides)]);
                 planner.create_physical_plan(plan, session).await
             }
             Some(SharedPlan { plan, mut subplans }) => {
                 for subplan in &mut subplans {
-                    if let Some(marked) = self.marked(subplan, session)? {
-                        *subplan = marked;
+                    if let Some(prepared) = self.prepared(subplan, session)? {
+                        *subplan = prepared;
                     }
                 }
-                let plan = self.marked(&plan, session)?.unwrap_or(plan);
+                let plan = self.prepared(&plan, session)?.unwrap_or(plan);
                 let planner = Arc::new(SharedPlanner::new(subplans));
                 DefaultPhysicalPlanner::with_extension_planners(vec![planner, Arc::new(SmallSides)])
                     .create_physical_plan(&plan, session)
                     .await
             }
         }
+    }
+
+    /// With what only concerns the plan itself, none of whose subplans is another's; `None`: nothing does.
+    fn prepared(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Option<LogicalPlan>> {
+        let numbered = match self.numbers {
+            true => with_numbered_texts(plan, &session.runtime_env().memory_pool)?,
+            false => None,
+        };
+        Ok(self.marked(numbered.as_ref().unwrap_or(plan), session)?.or(numbered))
     }
 
     /// With marks on joins that want one hash table; `None`: there are none.

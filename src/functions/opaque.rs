@@ -64,7 +64,26 @@ pub fn under_keyless(expr: &Expr) -> Option<&Expr> {
 }
 
 pub fn is_opaque(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(function) if function.func == *OPAQUE)
+    under_opaque(expr).is_some()
+}
+
+/// The value that a call of [`opaque`] is given.
+pub fn under_opaque(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::ScalarFunction(function) if function.func == *OPAQUE => function.args.first(),
+        _ => None,
+    }
+}
+
+/// A call of [`opaque`] with another value.
+pub fn over_opaque(call: &Expr, value: Expr) -> Expr {
+    let mut call = call.clone();
+    if let Expr::ScalarFunction(function) = &mut call
+        && let Some(first) = function.args.first_mut()
+    {
+        *first = value;
+    }
+    call
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

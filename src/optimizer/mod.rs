@@ -18,6 +18,7 @@ mod named_branches;
 mod not_in;
 mod null_safe_joins;
 mod nullable_subqueries;
+pub mod numbered_texts;
 mod one_row_subquery;
 mod opaque_grouping_keys;
 #[doc(hidden)]
@@ -110,7 +111,9 @@ pub fn rule_names() -> Vec<String> {
         }
     }
     // No rules of the optimizer: they want the plan that all rules have done with.
-    names.extend([order::sides::NAME, order::small_sides::NAME, ranked_rows::NAME].map(str::to_string));
+    names.extend(
+        [order::sides::NAME, order::small_sides::NAME, ranked_rows::NAME, numbered_texts::NAME].map(str::to_string),
+    );
     names.push(shared_subplans::NAME.to_string());
     names.extend(kernels::NAMES.map(str::to_string));
     names.extend([compact_views::NAME, groups::NAME, page_scans::NAME, running::NAME].map(str::to_string));

@@ -20,6 +20,7 @@ use futures::FutureExt;
 use ostrich::execution::with_physical_planner;
 use ostrich::optimizer::early_groups::EarlyGroups;
 use ostrich::optimizer::facts::Trust;
+use ostrich::optimizer::numbered_texts::with_all_texts_numbered;
 use ostrich::optimizer::order::JoinOrder;
 use ostrich::optimizer::prune;
 use ostrich::optimizer::rules_with_prune;
@@ -348,6 +349,15 @@ impl Runner {
         }
         let optimized = match optimized {
             Ok(optimized) => optimized,
+            Err(error) => return Ran { answer: Err(error.to_string()), plan: String::new(), fired },
+        };
+        // As the physical planner would, if the tables were large.
+        let numbered = match rules {
+            Rules::AnyOrder(_) => with_all_texts_numbered(&optimized, &state.runtime_env().memory_pool),
+            _ => Ok(None),
+        };
+        let optimized = match numbered {
+            Ok(numbered) => numbered.unwrap_or(optimized),
             Err(error) => return Ran { answer: Err(error.to_string()), plan: String::new(), fired },
         };
         let text = optimized.display_indent_schema().to_string();

@@ -13,6 +13,7 @@ mod aggregates;
 mod complete;
 mod exec;
 mod keys;
+pub(crate) mod numbered_texts;
 mod partial;
 mod parts;
 mod rows;

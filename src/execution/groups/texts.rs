@@ -132,6 +132,15 @@ impl<T: ByteViewType> TextNumbers<T> {
         found.index as u32 + 1
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The texts by their numbers, which they keep.
+    pub(super) fn texts(&self) -> ArrayRef {
+        Arc::new(self.texts.finish_cloned())
+    }
+
     pub(super) fn size(&self) -> usize {
         self.texts.allocated_size() + self.places.size() + self.recent.numbers.capacity() * size_of::<(u128, u32)>()
     }

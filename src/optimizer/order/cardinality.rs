@@ -18,7 +18,8 @@ use datafusion::logical_expr::{
 };
 
 use super::selectivity::{filtered, number};
-use crate::functions::opaque::under_keyless;
+use crate::execution::groups::numbered_texts::under_number_or_text;
+use crate::functions::opaque::{under_keyless, under_opaque};
 use crate::optimizer::facts::{KnownConstraintKind, KnownTable, plain_column};
 
 /// What is thought of a plan's rows.
@@ -262,7 +263,10 @@ fn of_expr(expr: &Expr, input: &Estimate, schema: &DFSchema) -> ColumnEstimate {
         Expr::Alias(alias) => of_expr(&alias.expr, input, schema),
         Expr::Literal(..) => ColumnEstimate { distinct: Some(1.0), ..ColumnEstimate::default() },
         Expr::Cast(cast) => ColumnEstimate { min: None, max: None, ..of_expr(&cast.expr, input, schema) },
-        _ => under_keyless(expr).map_or_else(ColumnEstimate::default, |expr| of_expr(expr, input, schema)),
+        _ => {
+            let same = under_keyless(expr).or_else(|| under_opaque(expr)).or_else(|| under_number_or_text(expr));
+            same.map_or_else(ColumnEstimate::default, |expr| of_expr(expr, input, schema))
+        }
     }
 }
 
