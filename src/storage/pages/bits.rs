@@ -33,42 +33,87 @@ impl Bits {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        ones(&self.words)
+    }
+
+    /// To add more.
+    pub(super) fn filling(&mut self) -> Filling<'_> {
+        let used = self.len % WORD;
+        let word = if used > 0 { self.words.pop().unwrap_or_default() } else { 0 };
+        Filling { bits: self, word, used }
     }
 
     /// Adds the lowest `count` places of a word, of which there are at most 64.
     pub(super) fn push_word(&mut self, word: u64, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let word = word & (u64::MAX >> (WORD - count));
-        let at = self.len % WORD;
-        match self.words.last_mut().filter(|_| at > 0) {
-            None => self.words.push(word),
-            Some(last) => {
-                *last |= word << at;
-                if at + count > WORD {
-                    self.words.push(word >> (WORD - at));
-                }
-            }
-        }
-        self.len += count;
+        self.filling().push_word(word, count);
     }
 
     pub(super) fn push_run(&mut self, bit: bool, count: usize) {
-        let word = if bit { u64::MAX } else { 0 };
-        let mut left = count;
-        while left > 0 {
-            let some = left.min(WORD);
-            self.push_word(word, some);
-            left -= some;
+        self.filling().push_run(bit, count);
+    }
+
+    /// Makes ones of those from a place on at which `word` has one. They have to be there.
+    pub(super) fn set(&mut self, place: usize, word: u64) {
+        let (at, shift) = (place / WORD, place % WORD);
+        self.words[at] |= word << shift;
+        // In two steps: there may be nothing left of it.
+        let rest = word >> (WORD - 1 - shift) >> 1;
+        if rest != 0 {
+            self.words[at + 1] |= rest;
         }
+    }
+
+    /// Makes ones of so many from a place on.
+    pub(super) fn set_run(&mut self, place: usize, count: usize) {
+        for start in (0..count).step_by(WORD) {
+            self.set(place + start, u64::MAX >> (WORD - (count - start).min(WORD)));
+        }
+    }
+
+    /// 64 bits from a place on; those behind the last one are 0.
+    pub(super) fn word_at(&self, place: usize) -> u64 {
+        let (word, shift) = (place / WORD, place % WORD);
+        let at = |word: usize| self.words.get(word).copied().unwrap_or_default();
+        match shift {
+            0 => at(word),
+            shift => at(word) >> shift | at(word + 1) << (WORD - shift),
+        }
+    }
+
+    /// The bits of the places at which `among` has a 1, one behind the other.
+    pub(super) fn compressed(&self, among: &Bits) -> Bits {
+        let mut compressed = Bits::default();
+        let mut filling = compressed.filling();
+        for (word, among) in self.words.iter().zip(&among.words) {
+            let mut left = *among;
+            while left != 0 {
+                filling.push_word(word >> left.trailing_zeros(), 1);
+                left &= left - 1;
+            }
+        }
+        drop(filling);
+        compressed
     }
 
     /// Takes away rows word by word: those that have a 0 in what `keep` says of a word.
     pub(super) fn keep_words(&mut self, mut keep: impl FnMut(u64) -> u64) {
         for word in &mut self.words {
             *word &= keep(*word);
+        }
+    }
+
+    /// Takes away those at which `among` has a 1, and `keep`, which has a bit for each of these, a 0.
+    pub(super) fn keep_compressed(&mut self, among: &Bits, keep: &Bits) {
+        let mut next = 0;
+        for (word, among) in self.words.iter_mut().zip(&among.words) {
+            let mut left = *among;
+            while left != 0 {
+                if keep.words[next / WORD] >> (next % WORD) & 1 == 0 {
+                    *word &= !(left & left.wrapping_neg());
+                }
+                next += 1;
+                left &= left - 1;
+            }
         }
     }
 
@@ -109,6 +154,67 @@ impl Bits {
     pub(super) fn to_buffer(&self) -> BooleanBuffer {
         BooleanBuffer::new(Buffer::from_vec(self.words.clone()), 0, self.len)
     }
+}
+
+/// Bits to which many more are added: the word that is not full is at hand. They are there when this is gone.
+pub(super) struct Filling<'a> {
+    bits: &'a mut Bits,
+    word: u64,
+    /// Places of the word that are taken, fewer than all.
+    used: usize,
+}
+
+impl Filling<'_> {
+    /// Adds the lowest `count` places of a word, of which there are at most 64.
+    #[inline(always)]
+    pub(super) fn push_word(&mut self, word: u64, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let word = word & (u64::MAX >> (WORD - count));
+        self.word |= word << self.used;
+        let end = self.used + count;
+        if end >= WORD {
+            self.bits.words.push(self.word);
+            // In two steps: there may be nothing left of it.
+            self.word = word >> (WORD - 1 - self.used) >> 1;
+        }
+        self.used = end % WORD;
+        self.bits.len += count;
+    }
+
+    #[inline(always)]
+    pub(super) fn push_run(&mut self, bit: bool, count: usize) {
+        let word = if bit { u64::MAX } else { 0 };
+        let mut left = count;
+        while left > 0 {
+            let some = left.min(WORD);
+            self.push_word(word, some);
+            left -= some;
+        }
+    }
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        if self.used > 0 {
+            self.bits.words.push(self.word);
+        }
+    }
+}
+
+/// The ones in words, counted with the processor's own instruction where it has one: not all that this program runs on do.
+pub(super) fn ones(words: &[u64]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("popcnt") {
+        #[target_feature(enable = "popcnt")]
+        fn counted(words: &[u64]) -> usize {
+            words.iter().map(|word| word.count_ones() as usize).sum()
+        }
+        // SAFETY: the processor has the instruction.
+        return unsafe { counted(words) };
+    }
+    words.iter().map(|word| word.count_ones() as usize).sum()
 }
 
 /// 64 bits from a place on; those behind the last one are 0.
@@ -161,6 +267,32 @@ mod tests {
             prop_assert_eq!(bits.count(), expected.iter().filter(|bit| **bit).count());
             let places: Vec<usize> = (0..expected.len()).filter(|place| expected[*place]).collect();
             prop_assert_eq!(bits.places().collect::<Vec<_>>(), places);
+        }
+
+        #[test]
+        fn some_are_put_together_and_apart(rows in prop::collection::vec((any::<bool>(), any::<bool>()), 0..300), place in 0_usize..310) {
+            let bits = of(&rows.iter().map(|row| row.0).collect::<Vec<_>>());
+            let among = of(&rows.iter().map(|row| row.1).collect::<Vec<_>>());
+            let compressed = of(&rows.iter().filter(|row| row.1).map(|row| row.0).collect::<Vec<_>>());
+            prop_assert_eq!(bits.compressed(&among), compressed.clone());
+            let mut kept = Bits::ones(rows.len());
+            kept.keep_compressed(&among, &compressed);
+            prop_assert_eq!(kept, of(&rows.iter().map(|row| row.0 || !row.1).collect::<Vec<_>>()));
+            let word = (place..place + 64).filter(|at| rows.get(*at).is_some_and(|row| row.0)).map(|at| 1 << (at - place)).sum::<u64>();
+            prop_assert_eq!(bits.word_at(place), word);
+        }
+
+        #[test]
+        fn ones_are_set(len in 0_usize..300, runs in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..200), 0..5)) {
+            let (mut bits, mut expected) = (Bits::default(), vec![false; len]);
+            bits.push_run(false, len);
+            for (start, count) in runs.into_iter().filter(|_| len > 0) {
+                let start = start.index(len);
+                let count = count.min(len - start);
+                bits.set_run(start, count);
+                expected[start..start + count].fill(true);
+            }
+            prop_assert_eq!(bits, of(&expected));
         }
 
         #[test]

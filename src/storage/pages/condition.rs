@@ -19,6 +19,9 @@ const SAMPLE: usize = 1 << 15;
 /// It pays if it keeps at most this part of them.
 const MOST_KEPT: f64 = 0.8;
 
+/// A row group has about as many batches: where fewer rows than values of the dictionary will be asked, the values of the rows are.
+const BATCHES: usize = 64;
+
 /// What is known of the values of a column that are of use to somebody.
 pub(crate) trait KeyFilter: Debug + Send + Sync {
     /// Which of the values may be of use; NULL never is. `None` as long as nothing is known.
@@ -92,16 +95,22 @@ impl Condition {
         self.rests
     }
 
-    /// Takes away the rows of the batch that do not pass. Gives the number of those that are left.
-    pub(super) fn keep(&mut self, column: &ColumnReader, rows: &mut Bits) -> Result<usize> {
+    /// What it says of the dictionary, as soon as that is known.
+    pub(super) fn passing(&self) -> Option<&Passing> {
+        self.passing.as_ref()
+    }
+
+    /// Takes away the rows of the batch that do not pass; `was_asked`: when the batch was read. Gives the number of those that are left.
+    pub(super) fn keep(&mut self, column: &ColumnReader, was_asked: bool, rows: &mut Bits) -> Result<usize> {
         let before = rows.count();
-        match column.dictionary() {
-            Some(dictionary) => {
+        let is_worth_it = |len: &usize| self.passing.is_some() || before * BATCHES >= *len;
+        match column.dictionary_len().filter(is_worth_it) {
+            Some(_) => {
                 if self.passing.is_none() {
-                    self.passing = self.passing_of(dictionary);
+                    self.passing = self.passing_of(&column.dictionary()?);
                 }
                 let Some(passing) = &self.passing else { return Ok(before) };
-                column.keep_passing(passing, rows);
+                column.keep_passing(passing, was_asked, rows);
             }
             None => {
                 let Some(keep) = self.test.keep(&column.take(rows)?) else { return Ok(before) };

@@ -48,6 +48,40 @@ impl Hybrid {
 
     /// Fills `numbers` with the next ones. Gives the greatest of them, 0 if there are none.
     pub(super) fn read(&mut self, numbers: &mut [u32]) -> Result<u32> {
+        self.read_parts(numbers, |_, _| ())
+    }
+
+    /// The same, and adds to `bits` which of them have a 1 in `passing`: a run is asked once.
+    pub(super) fn read_passing(&mut self, numbers: &mut [u32], passing: &[u8], bits: &mut Bits) -> Result<u32> {
+        let passes = |number: u32| passing.get(number as usize).copied().unwrap_or_default();
+        let mut at = bits.len();
+        // Few pass, mostly.
+        bits.push_run(false, numbers.len());
+        self.read_parts(numbers, |part, numbers| {
+            match part {
+                Part::Same { number, count } => {
+                    if passes(number) == 1 {
+                        bits.set_run(at, count);
+                    }
+                }
+                Part::Packed { .. } => {
+                    for (place, some) in numbers.chunks(u64::BITS as usize).enumerate() {
+                        let mut word = 0;
+                        for (bit, number) in some.iter().enumerate() {
+                            word |= u64::from(passes(*number)) << bit;
+                        }
+                        if word != 0 {
+                            bits.set(at + place * u64::BITS as usize, word);
+                        }
+                    }
+                }
+            }
+            at += numbers.len();
+        })
+    }
+
+    #[inline(always)]
+    fn read_parts(&mut self, numbers: &mut [u32], mut each: impl FnMut(Part, &[u32])) -> Result<u32> {
         let (mut at, mut greatest) = (0, 0);
         self.for_each_part(numbers.len(), |hybrid, part| {
             let (rest, count) = (&mut numbers[at..], part.count());
@@ -64,12 +98,41 @@ impl Hybrid {
                 Part::Packed { start, next, .. } => hybrid.unpack(start, next, &mut rest[..count]),
             };
             greatest = greatest_of_part.max(greatest);
+            each(part, &rest[..count]);
+        })?;
+        Ok(greatest)
+    }
+
+    /// Of the next `count` numbers those at `places`, which go up and are below `count`, into `numbers`, which is as long. The others are
+    /// passed over. Gives the greatest, 0 if there are none.
+    pub(super) fn read_at(&mut self, places: &[u32], count: usize, numbers: &mut [u32]) -> Result<u32> {
+        let mask = (1_u64 << self.width) - 1;
+        let (mut read, mut before, mut greatest) = (0, 0, 0);
+        // The place of the next one that is wanted.
+        let mut next_place = places.first().map_or(usize::MAX, |place| *place as usize);
+        self.for_each_part(count, |hybrid, part| {
+            let end = before + part.count();
+            while next_place < end {
+                let number = match part {
+                    Part::Same { number, .. } => number,
+                    Part::Packed { start, next, .. } => {
+                        let bit = (next + next_place - before) * hybrid.width;
+                        ((hybrid.load(start + bit / 8) >> (bit % 8)) & mask) as u32
+                    }
+                };
+                numbers[read] = number;
+                greatest = greatest.max(number);
+                read += 1;
+                next_place = places.get(read).map_or(usize::MAX, |place| *place as usize);
+            }
+            before = end;
         })?;
         Ok(greatest)
     }
 
     /// Adds the next `count` numbers, which are of one bit.
     pub(super) fn read_bits(&mut self, count: usize, bits: &mut Bits) -> Result<()> {
+        let mut bits = bits.filling();
         self.for_each_part(count, |hybrid, part| match part {
             Part::Same { number, count } => bits.push_run(number == 1, count),
             Part::Packed { start, next, count } => {
@@ -89,6 +152,7 @@ impl Hybrid {
         self.for_each_part(count, |_, _| ())
     }
 
+    #[inline(always)]
     fn for_each_part(&mut self, count: usize, mut each: impl FnMut(&Self, Part)) -> Result<()> {
         let mut wanted = count;
         while wanted > 0 {
@@ -116,7 +180,30 @@ impl Hybrid {
     }
 
     /// Often a run has no more than some ten numbers, so this has to be quick, too.
+    #[inline(always)]
     fn next_run(&mut self) -> Result<()> {
+        // Where there are enough bytes for a short run, its header and its number are read at once.
+        if let Some(bytes) = self.data.get(self.at..).and_then(|rest| rest.first_chunk()) {
+            let word = u64::from_le_bytes(*bytes);
+            let (is_short, count) = (word & 0x80 == 0, (word as u8 >> 1) as usize);
+            if is_short && word & 1 == 0 {
+                let bytes = self.width.div_ceil(8);
+                let number = word >> 8 & ((1 << (8 * bytes)) - 1);
+                self.at += 1 + bytes;
+                self.run = Run::Same { number: number as u32, left: count };
+                return Ok(());
+            }
+            let start = self.at + 1;
+            if is_short && count * self.width <= self.data.len() - start {
+                self.at = start + count * self.width;
+                self.run = Run::Packed { start, next: 0, end: count * GROUP };
+                return Ok(());
+            }
+        }
+        self.next_run_of_any_length()
+    }
+
+    fn next_run_of_any_length(&mut self) -> Result<()> {
         let header = self.varint()?;
         let count = usize::try_from(header >> 1).map_err(|_| too_long())?;
         let start = self.at;
@@ -187,6 +274,7 @@ impl Hybrid {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Part {
     Same { number: u32, count: usize },
     Packed { start: usize, next: usize, count: usize },
@@ -266,20 +354,38 @@ mod tests {
         #[test]
         fn what_was_written_is_read(
             (width, runs) in (0_u8..=32).prop_flat_map(|width| (Just(width), written(width))),
-            steps in prop::collection::vec((any::<bool>(), 0_usize..70), 0..60),
+            steps in prop::collection::vec((0..4, 0_usize..70, any::<u64>()), 0..60),
         ) {
             let (bytes, numbers) = packed(&runs, width);
             let mut hybrid = Hybrid::new(bytes.into(), width).unwrap();
             let mut at = 0;
-            for (is_read, count) in steps {
+            let mut passing = Bits::default();
+            let mut expected = Vec::new();
+            for (step, count, some) in steps {
                 let count = count.min(numbers.len() - at);
-                if is_read {
-                    let mut read = vec![0; count];
-                    let greatest = hybrid.read(&mut read).unwrap();
-                    prop_assert_eq!(greatest, read.iter().copied().max().unwrap_or(0));
-                    prop_assert_eq!(&read, &numbers[at..at + count]);
-                } else {
-                    hybrid.skip(count).unwrap();
+                let next = &numbers[at..at + count];
+                let mut read = vec![0; count];
+                match step {
+                    0 => hybrid.skip(count).unwrap(),
+                    1 => {
+                        let places: Vec<u32> = (0..count as u32).filter(|place| some >> (place % 64) & 1 == 1).collect();
+                        let greatest = hybrid.read_at(&places, count, &mut read[..places.len()]).unwrap();
+                        let wanted: Vec<u32> = places.iter().map(|place| next[*place as usize]).collect();
+                        prop_assert_eq!(greatest, wanted.iter().copied().max().unwrap_or(0));
+                        prop_assert_eq!(&read[..places.len()], wanted);
+                    }
+                    2 => {
+                        let table: Vec<u8> = (0..8).map(|bit| (some >> bit & 1) as u8).collect();
+                        hybrid.read_passing(&mut read, &table, &mut passing).unwrap();
+                        prop_assert_eq!(&read, next);
+                        expected.extend(next.iter().map(|number| table.get(*number as usize) == Some(&1)));
+                        prop_assert_eq!(&passing.to_buffer().iter().collect::<Vec<_>>(), &expected);
+                    }
+                    _ => {
+                        let greatest = hybrid.read(&mut read).unwrap();
+                        prop_assert_eq!(greatest, read.iter().copied().max().unwrap_or(0));
+                        prop_assert_eq!(&read, next);
+                    }
                 }
                 at += count;
             }
@@ -306,6 +412,8 @@ mod tests {
         fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..40), width in 0_u8..=255, count in 0_usize..500) {
             if let Ok(mut hybrid) = Hybrid::new(bytes.into(), width) {
                 let _ = hybrid.read(&mut vec![0; count]);
+                let _ = hybrid.read_passing(&mut vec![0; count], &[1], &mut Bits::default());
+                let _ = hybrid.read_at(&[count as u32 / 2], count, &mut [0]);
                 let _ = hybrid.skip(count);
                 let _ = hybrid.read_bits(count, &mut Bits::default());
             }

@@ -14,12 +14,18 @@ use futures::stream::{self, Stream};
 
 use super::bits::Bits;
 use super::chunk::ChunkBytes;
-use super::column::ColumnReader;
+use super::column::{ColumnReader, Passing};
+use super::condition::Condition;
 use super::file::OpenFile;
 use super::values::reader_of;
 
 /// Batches without a row that is wanted, after which other work of the thread has its turn.
 const QUIET_BATCHES: usize = 32;
+
+/// If a condition keeps at most this part of the rows, so many batches of rows are looked at together: what is done once a batch would take
+/// longer than the rows that are left.
+const PART_OF_FEW: f64 = 1.0 / 16.0;
+const BATCHES_OF_FEW: usize = 4;
 
 /// The rows of an open file that its conditions leave, with the columns that are asked for.
 pub(super) fn rows_of(
@@ -182,9 +188,11 @@ impl Rows {
         Ok(())
     }
 
-    /// Looks at the next rows of a group.
+    /// Looks at the next rows of a group: at more of them where few are expected to be wanted.
     async fn add_batch(&mut self, group: &mut Group) -> Result<()> {
-        let count = group.rows.min(self.batch_size);
+        let least = self.file.conditions.iter().map(Condition::part).fold(1.0, f64::min);
+        let batches = if least <= PART_OF_FEW { BATCHES_OF_FEW } else { 1 };
+        let count = group.rows.min(self.batch_size * batches);
         group.rows -= count;
         for slot in &mut group.columns {
             if let Slot::Fetched { is_read, .. } = slot {
@@ -197,8 +205,10 @@ impl Rows {
             if condition.rests() {
                 continue;
             }
-            if let Some(reader) = read(&mut group.columns, condition.column, count)? {
-                left = condition.keep(reader, &mut rows)?;
+            if let Some((reader, is_now)) =
+                read(&mut group.columns, condition.column, &rows, left, condition.passing())?
+            {
+                left = condition.keep(reader, is_now, &mut rows)?;
             }
             if left == 0 {
                 break;
@@ -222,30 +232,41 @@ impl Rows {
         }
         let mut arrays = Vec::with_capacity(group.columns.len());
         for place in 0..group.columns.len() {
-            if let Some(reader) = read(&mut group.columns, place, count)? {
+            if let Some((reader, _)) = read(&mut group.columns, place, &rows, left, None)? {
                 arrays.push(reader.take(&rows)?);
             }
         }
         let batch = RecordBatch::try_new(Arc::clone(&self.decoded), arrays)?;
         let batch = self.projector.project_batch(&batch)?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())?;
-        if batch.num_rows() * 2 >= self.batch_size {
-            // What waits goes first, so that this one need not be copied.
-            self.whole.finish_buffered_batch()?;
+        for start in (0..batch.num_rows()).step_by(self.batch_size) {
+            let batch = batch.slice(start, self.batch_size.min(batch.num_rows() - start));
+            if batch.num_rows() * 2 >= self.batch_size {
+                // What waits goes first, so that this one need not be copied.
+                self.whole.finish_buffered_batch()?;
+            }
+            self.whole.push_batch(batch)?;
         }
-        self.whole.push_batch(batch)?;
         Ok(())
     }
 }
 
-/// The column with the batch at hand; `None` if it was not fetched.
-fn read(columns: &mut [Slot], place: usize, count: usize) -> Result<Option<&ColumnReader>> {
+/// The column with the batch at hand, of which only the `wanted` rows, which are `left`, are asked for; `None` if it was not fetched. `true`: it was read now, and
+/// asked what is `passing`.
+fn read<'a>(
+    columns: &'a mut [Slot],
+    place: usize,
+    wanted: &Bits,
+    left: usize,
+    passing: Option<&Passing>,
+) -> Result<Option<(&'a ColumnReader, bool)>> {
     match columns.get_mut(place) {
         Some(Slot::Fetched { reader, is_read }) => {
-            if !std::mem::replace(is_read, true) {
-                reader.read(count)?;
+            let is_now = !std::mem::replace(is_read, true);
+            if is_now {
+                reader.read(wanted, left, passing)?;
             }
-            Ok(Some(reader))
+            Ok(Some((reader, is_now)))
         }
         _ => Ok(None),
     }

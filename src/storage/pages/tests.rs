@@ -302,6 +302,7 @@ proptest! {
     fn a_broken_file_is_no_panic(
         file in written(),
         places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        few in any::<bool>(),
     ) {
         let batch = batch(&file);
         let mut broken = bytes(&Written { compression: Compression::UNCOMPRESSED, ..file }, &batch).to_vec();
@@ -312,8 +313,12 @@ proptest! {
             broken[place.index(end)] = byte;
         }
         let schema = batch.schema();
+        let predicate: Option<Arc<dyn PhysicalExpr>> = few.then(|| {
+            let (int, zero) = (Column::new("int", 0), Literal::new(ScalarValue::from(0_i32)));
+            Arc::new(BinaryExpr::new(Arc::new(int), Operator::Eq, Arc::new(zero))) as Arc<dyn PhysicalExpr>
+        });
         let _ = runtime().block_on(async {
-            let (reading, opened) = opened(broken.into(), &schema, None, Vec::new()).await?;
+            let (reading, opened) = opened(broken.into(), &schema, predicate, Vec::new()).await?;
             match opened {
                 Opened::ByPages(file) => rows(*file, &reading).await.map(Some),
                 Opened::Unwanted | Opened::Otherwise => Ok(None),

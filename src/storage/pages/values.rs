@@ -27,8 +27,11 @@ pub(super) struct Places {
 
 /// Reads and keeps the values of one column.
 pub(super) trait Values: Send {
-    /// Begins a column chunk with a dictionary, which is given back as an array.
-    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<ArrayRef>;
+    /// Begins a column chunk with a dictionary of so many values.
+    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<()>;
+
+    /// The dictionary's values, by their codes.
+    fn dictionary(&self) -> Result<ArrayRef>;
 
     /// Forgets the values that were pushed.
     fn clear(&mut self);
@@ -38,6 +41,9 @@ pub(super) trait Values: Send {
 
     /// Adds the next `count` values of a page.
     fn push_plain(&mut self, page: &mut Page, count: usize) -> Result<()>;
+
+    /// Adds those at `places`, which go up, of the next `count` values of a page.
+    fn push_plain_at(&mut self, page: &mut Page, places: &[u32], count: usize) -> Result<()>;
 
     fn skip_plain(&self, page: &mut Page, count: usize) -> Result<()>;
 

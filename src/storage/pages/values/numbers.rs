@@ -105,7 +105,8 @@ impl Layout for WideDecimal {
 pub(super) struct Numbers<L: Layout> {
     layout: L,
     data_type: DataType,
-    dictionary: ScalarBuffer<Native<L>>,
+    /// The dictionary's values as they stand in its page: a condition may leave fewer rows than it has values.
+    dictionary: Bytes,
     /// Values that were pushed, as they stand in pages: most are never asked for.
     plain: Vec<Bytes>,
     /// All that were pushed, when some came from the dictionary and some did not.
@@ -114,13 +115,7 @@ pub(super) struct Numbers<L: Layout> {
 
 impl<L: Layout> Numbers<L> {
     pub(super) fn new(layout: L, data_type: &DataType) -> Self {
-        Numbers {
-            layout,
-            data_type: data_type.clone(),
-            dictionary: ScalarBuffer::default(),
-            plain: Vec::new(),
-            mixed: None,
-        }
+        Numbers { layout, data_type: data_type.clone(), dictionary: Bytes::new(), plain: Vec::new(), mixed: None }
     }
 
     fn bytes(&self, count: usize) -> Result<usize> {
@@ -161,15 +156,19 @@ impl<L: Layout> Numbers<L> {
 }
 
 impl<L: Layout> Values for Numbers<L> {
-    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<ArrayRef> {
-        let bytes = dictionary.data.get(..self.bytes(count)?).ok_or_else(ends_early)?;
-        // The memory of the one before is used again.
-        let mut values: Vec<Native<L>> =
-            std::mem::take(&mut self.dictionary).into_inner().into_vec().unwrap_or_default();
-        values.clear();
-        self.layout.decode(bytes, &mut values);
-        self.dictionary = values.into();
-        self.array(self.dictionary.clone(), None)
+    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<()> {
+        let bytes = self.bytes(count)?;
+        if bytes > dictionary.data.len() {
+            return Err(ends_early());
+        }
+        self.dictionary = dictionary.data.slice(..bytes);
+        Ok(())
+    }
+
+    fn dictionary(&self) -> Result<ArrayRef> {
+        let mut values = Vec::with_capacity(self.dictionary.len() / self.layout.width());
+        self.layout.decode(&self.dictionary, &mut values);
+        self.array(values.into(), None)
     }
 
     fn clear(&mut self) {
@@ -182,7 +181,7 @@ impl<L: Layout> Values for Numbers<L> {
             return;
         }
         let mut mixed = self.mixed.take().unwrap_or_else(|| self.all_plain());
-        mixed.extend(codes.iter().map(|code| self.dictionary[*code as usize]));
+        self.layout.decode_at(&self.dictionary, codes.iter().map(|code| *code as usize), &mut mixed);
         self.mixed = Some(mixed);
     }
 
@@ -195,16 +194,27 @@ impl<L: Layout> Values for Numbers<L> {
         Ok(())
     }
 
+    fn push_plain_at(&mut self, page: &mut Page, places: &[u32], count: usize) -> Result<()> {
+        let bytes = page.take(self.bytes(count)?)?;
+        let mut mixed = self.mixed.take().unwrap_or_else(|| self.all_plain());
+        self.layout.decode_at(&bytes, places.iter().map(|place| *place as usize), &mut mixed);
+        self.mixed = Some(mixed);
+        Ok(())
+    }
+
     fn skip_plain(&self, page: &mut Page, count: usize) -> Result<()> {
         page.take(self.bytes(count)?).map(|_| ())
     }
 
     fn coded(&self, codes: &[u32], places: Places) -> Result<ArrayRef> {
-        let value = |code: u32| self.dictionary[code as usize];
-        let values: Vec<Native<L>> = match &places.places {
-            None => codes.iter().map(|code| value(*code)).collect(),
-            Some(places) => places.iter().map(|place| value(codes[*place as usize])).collect(),
-        };
+        let mut values = Vec::with_capacity(places.places.as_ref().map_or(codes.len(), Vec::len));
+        match &places.places {
+            None => self.layout.decode_at(&self.dictionary, codes.iter().map(|code| *code as usize), &mut values),
+            Some(places) => {
+                let of_places = places.iter().map(|place| codes[*place as usize] as usize);
+                self.layout.decode_at(&self.dictionary, of_places, &mut values);
+            }
+        }
         self.array(values.into(), places.nulls)
     }
 

@@ -74,13 +74,17 @@ fn is_boundary(data: &[u8], at: usize) -> bool {
 }
 
 impl Values for Texts {
-    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<ArrayRef> {
+    fn begin(&mut self, dictionary: &Page, count: usize) -> Result<()> {
         // The memory of the one before is used again.
         let mut views: Vec<u128> = std::mem::take(&mut self.dictionary).into_inner().into_vec().unwrap_or_default();
         views.clear();
         self.add_views(&mut dictionary.clone(), count, 0, &mut views)?;
         self.blocks = vec![Buffer::from(dictionary.data.clone())];
         self.dictionary = views.into();
+        Ok(())
+    }
+
+    fn dictionary(&self) -> Result<ArrayRef> {
         Ok(self.array(self.dictionary.clone(), None))
     }
 
@@ -97,6 +101,20 @@ impl Values for Texts {
     fn push_plain(&mut self, page: &mut Page, count: usize) -> Result<()> {
         let mut views = std::mem::take(&mut self.pushed);
         self.add_views(page, count, self.blocks.len(), &mut views)?;
+        self.blocks.push(Buffer::from(page.data.clone()));
+        self.pushed = views;
+        Ok(())
+    }
+
+    fn push_plain_at(&mut self, page: &mut Page, places: &[u32], count: usize) -> Result<()> {
+        let mut views = std::mem::take(&mut self.pushed);
+        let mut next = 0;
+        for place in places {
+            self.skip_plain(page, *place as usize - next)?;
+            self.add_views(page, 1, self.blocks.len(), &mut views)?;
+            next = *place as usize + 1;
+        }
+        self.skip_plain(page, count - next)?;
         self.blocks.push(Buffer::from(page.data.clone()));
         self.pushed = views;
         Ok(())
