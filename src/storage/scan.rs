@@ -98,6 +98,7 @@ impl NamedSource {
             schema: config.projected_schema()?,
             batch_size: self.batch_size,
             partition,
+            partitions: config.file_groups.len(),
             metrics: source.metrics().clone(),
             local: (config.object_store_url == ObjectStoreUrl::local_filesystem()).then(Arc::default),
         };

@@ -26,13 +26,14 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
 use super::Reading;
 use super::condition::{Condition, Test};
 use super::local::LocalFile;
 use super::pruning::GroupPruner;
+use super::slices::{rows_in_range, slices_of_group};
 use super::values::reader_of;
 
 /// A file that can be read page by page.
@@ -42,8 +43,8 @@ pub(super) struct OpenFile {
     /// In bytes.
     size: u64,
     pub(super) footer: Arc<ParquetMetaData>,
-    /// The row groups to be read.
-    pub(super) groups: Vec<usize>,
+    /// The row groups to be read, and which rows of each.
+    pub(super) groups: Vec<(usize, Range<usize>)>,
     /// The columns to be decoded.
     pub(super) columns: Vec<FileColumn>,
     pub(super) conditions: Vec<Condition>,
@@ -65,10 +66,8 @@ impl OpenFile {
         Ok(self.reader.get_byte_ranges(ranges).await?)
     }
 
-    /// What the footer says, which need not be a number of rows.
     pub(super) fn rows_of_group(&self, group: usize) -> Result<usize> {
-        let rows = usize::try_from(self.footer.row_group(group).num_rows());
-        Ok(rows.map_err(|_| ParquetError::General("a row group has fewer rows than none".to_string()))?)
+        rows_of(self.footer.row_group(group))
     }
 
     /// Where in the file a column chunk lies, if the footer is right.
@@ -165,10 +164,14 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
     let conditions = conditions.into_iter().filter_map(in_place).collect();
     let projection = projection.try_map_exprs(|expr| moved(expr, place))?;
 
-    let mut pruner = GroupPruner::new(predicate, physical, Arc::clone(&footer), options);
-    let groups = pruner.groups(range.as_ref(), &metrics);
-    metrics.files_ranges_pruned_statistics.add_matched(1);
     let local = reading.local.as_ref().and_then(|spare| LocalFile::new(&location, Arc::clone(spare)));
+    let slices = if local.is_some() { slices_of_group(&footer, reading.partitions) } else { 1 };
+    let here = |group| Ok(rows_in_range(group, rows_of(group)?, size, slices, range.as_ref()));
+    let here: Vec<Range<usize>> = footer.row_groups().iter().map(here).collect::<Result<_>>()?;
+    let mut pruner = GroupPruner::new(predicate, physical, Arc::clone(&footer), options);
+    let groups = pruner.groups(|group| !here[group].is_empty(), &metrics);
+    let groups = groups.into_iter().map(|group| (group, here[group].clone())).collect();
+    metrics.files_ranges_pruned_statistics.add_matched(1);
     Ok(Opened::ByPages(Box::new(OpenFile {
         local,
         reader,
@@ -181,6 +184,12 @@ pub(super) async fn open(reading: &Reading, file: PartitionedFile) -> Result<Ope
         pruner,
         metrics,
     })))
+}
+
+/// What the footer says, which need not be a number of rows.
+fn rows_of(group: &RowGroupMetaData) -> Result<usize> {
+    let rows = usize::try_from(group.num_rows());
+    Ok(rows.map_err(|_| ParquetError::General("a row group has fewer rows than none".to_string()))?)
 }
 
 /// Whether a function is called that may want to know the file: it is `input_file_name()`, or another one without arguments.

@@ -25,6 +25,7 @@ mod hybrid;
 mod local;
 mod pruning;
 mod rows;
+mod slices;
 mod snappy;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,8 @@ pub(super) struct Reading {
     pub(super) schema: SchemaRef,
     pub(super) batch_size: usize,
     pub(super) partition: usize,
+    /// How many partitions the scan has.
+    pub(super) partitions: usize,
     pub(super) metrics: ExecutionPlanMetricsSet,
     /// If files are those of the local file system: memory for what is read of them.
     pub(super) local: Option<Arc<Spare>>,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::config::ParquetOptions;
-use datafusion::datasource::listing::FileRange;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr_common::physical_expr::snapshot_generation;
@@ -33,13 +32,11 @@ impl GroupPruner {
         GroupPruner { condition, schema, footer, most_in_list: options.max_in_list_size, generation: 0 }
     }
 
-    /// The row groups of which rows may be wanted, of those that begin in the range.
-    pub(super) fn groups(&mut self, range: Option<&FileRange>, metrics: &ParquetFileMetrics) -> Vec<usize> {
-        let groups = self.footer.row_groups();
-        let mut plan = RowGroupAccessPlanFilter::new(ParquetAccessPlan::new_all(groups.len()));
-        if let Some(range) = range {
-            plan.prune_by_range(groups, range);
-        }
+    /// The row groups of which rows may be wanted, of those that are `here`.
+    pub(super) fn groups(&mut self, here: impl Fn(usize) -> bool, metrics: &ParquetFileMetrics) -> Vec<usize> {
+        let mut plan = ParquetAccessPlan::new_none(self.footer.num_row_groups());
+        (0..self.footer.num_row_groups()).filter(|group| here(*group)).for_each(|group| plan.scan(group));
+        let mut plan = RowGroupAccessPlanFilter::new(plan);
         match self.condition() {
             Some(condition) => self.prune(&mut plan, &condition, metrics),
             None => metrics.row_groups_pruned_statistics.add_matched(plan.remaining_row_group_count()),

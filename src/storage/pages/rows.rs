@@ -119,7 +119,7 @@ impl Rows {
 
     /// Opens the next row group with rows that may be wanted.
     async fn next_group(&mut self) -> Result<()> {
-        let Some(place) = self.file.groups.get(self.next).copied() else {
+        let Some((place, rows)) = self.file.groups.get(self.next).cloned() else {
             self.is_at_end = true;
             self.whole.finish_buffered_batch()?;
             return Ok(());
@@ -129,13 +129,12 @@ impl Rows {
             self.file.metrics.row_groups_pruned_dynamic_filter.add(1);
             return Ok(());
         }
-        let rows = self.file.rows_of_group(place)?;
         for condition in &mut self.file.conditions {
             condition.begin();
         }
         self.file.conditions.sort_by(|one, other| one.part().total_cmp(&other.part()));
-        let columns = self.file.columns.iter().map(|_| Slot::Behind(0)).collect();
-        let mut group = Group { place, rows, columns, is_fetched: false };
+        let columns = self.file.columns.iter().map(|_| Slot::Behind(rows.start)).collect();
+        let mut group = Group { place, rows: rows.len(), columns, is_fetched: false };
         let mut first: Vec<usize> = self.file.conditions.iter().map(|condition| condition.column).collect();
         first.sort_unstable();
         first.dedup();

@@ -196,6 +196,7 @@ async fn opened(
         schema: Arc::clone(schema),
         batch_size: 100,
         partition: 0,
+        partitions: 1,
         metrics: ExecutionPlanMetricsSet::new(),
         local: None,
     };
