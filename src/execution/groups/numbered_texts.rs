@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::buffer::ScalarBuffer;
-use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::compute::{cast, max, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, StringViewType, UInt32Type};
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
@@ -29,8 +29,6 @@ pub struct NumberedTexts {
 
 struct Texts {
     numbers: TextNumbers<StringViewType>,
-    /// Of the batch at hand.
-    batch: Vec<u32>,
     /// By their numbers, as many as there were when one was last asked for.
     known: ArrayRef,
     memory: MemoryReservation,
@@ -52,26 +50,30 @@ impl NumberedTexts {
         let texts = Texts {
             known: numbers.take(false),
             numbers,
-            batch: Vec::new(),
             memory: MemoryConsumer::new("texts of groups").register(pool),
         };
         Some(Arc::new(NumberedTexts { data_type: data_type.clone(), texts: Mutex::new(texts) }))
     }
 
     fn numbers_of(&self, column: &ArrayRef) -> Result<ArrayRef> {
-        let Texts { numbers, batch, memory, .. } = &mut *self.texts.lock();
-        numbers.number(column, batch)?;
-        memory.try_resize(numbers.size())?;
-        Ok(Arc::new(UInt32Array::new(ScalarBuffer::from(batch.clone()), column.nulls().cloned())))
+        let mut of_rows = Vec::with_capacity(column.len());
+        {
+            let Texts { numbers, memory, .. } = &mut *self.texts.lock();
+            numbers.number(column, &mut of_rows)?;
+            memory.try_resize(numbers.size())?;
+        }
+        Ok(Arc::new(UInt32Array::new(ScalarBuffer::from(of_rows), column.nulls().cloned())))
     }
 
     fn texts_of(&self, numbers: &ArrayRef) -> Result<ArrayRef> {
         let Some(numbers) = numbers.as_primitive_opt::<UInt32Type>() else {
             return internal_err!("texts by {}", numbers.data_type());
         };
+        let greatest = max(numbers).unwrap_or_default() as usize;
         let known = {
             let texts = &mut *self.texts.lock();
-            if texts.known.len() < texts.numbers.len() {
+            // While others are still being numbered, those that are asked for may be known.
+            if texts.known.len() < greatest {
                 texts.known = texts.numbers.texts();
             }
             Arc::clone(&texts.known)

@@ -132,10 +132,6 @@ impl<T: ByteViewType> TextNumbers<T> {
         found.index as u32 + 1
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
-    }
-
     /// The texts by their numbers, which they keep.
     pub(super) fn texts(&self) -> ArrayRef {
         Arc::new(self.texts.finish_cloned())

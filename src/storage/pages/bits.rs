@@ -3,7 +3,8 @@
 use datafusion::arrow::array::{Array as _, BooleanArray};
 use datafusion::arrow::buffer::{BooleanBuffer, Buffer};
 
-const WORD: usize = u64::BITS as usize;
+/// Places of a word.
+pub(super) const WORD: usize = u64::BITS as usize;
 
 /// A bit a row, the first in the lowest place of the first word. Places after the last row are 0.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -11,11 +11,9 @@ use datafusion::arrow::datatypes::DataType;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::bits::{Bits, ones};
+use super::bits::{Bits, WORD, ones};
 use super::chunk::{ChunkBytes, DataPage, NextPage, PageValues, Pages};
 use super::values::{Values, places_of};
-
-const WORD: usize = u64::BITS as usize;
 
 /// For a row that is wanted, rows that there are: with as many, reading only the wanted ones takes no longer than reading all.
 const FEW: usize = 12;

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 
-use super::bits::Bits;
+use super::bits::{Bits, WORD};
 use super::unpack::{GROUP, unpack_groups};
 use super::values::ends_early;
 
@@ -65,13 +65,13 @@ impl Hybrid {
                     }
                 }
                 Part::Packed { .. } => {
-                    for (place, some) in numbers.chunks(u64::BITS as usize).enumerate() {
+                    for (place, some) in numbers.chunks(WORD).enumerate() {
                         let mut word = 0;
                         for (bit, number) in some.iter().enumerate() {
                             word |= u64::from(passes(*number)) << bit;
                         }
                         if word != 0 {
-                            bits.set(at + place * u64::BITS as usize, word);
+                            bits.set(at + place * WORD, word);
                         }
                     }
                 }

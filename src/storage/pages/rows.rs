@@ -250,8 +250,8 @@ impl Rows {
     }
 }
 
-/// The column with the batch at hand, of which only the `wanted` rows, which are `left`, are asked for; `None` if it was not fetched. `true`: it was read now, and
-/// asked what is `passing`.
+/// The column with the batch at hand, of which only the `wanted` rows, which are `left`, are asked for; `None` if it was not fetched. `true`:
+/// it was read now, and asked what is `passing`.
 fn read<'a>(
     columns: &'a mut [Slot],
     place: usize,

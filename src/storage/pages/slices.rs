@@ -43,7 +43,10 @@ pub(super) fn rows_in_range(
     let slices = slices.min(rows / LEAST_ROWS).max(1) as i128;
     // Where DataFusion's reader takes a row group to begin.
     let start = i128::from(first.dictionary_page_offset().unwrap_or_else(|| first.data_page_offset()));
-    let len: i128 = group.columns().iter().map(|column| i128::from(column.compressed_size())).sum();
+    let len: i128 = match slices {
+        1 => 0,
+        _ => group.columns().iter().map(|column| i128::from(column.compressed_size())).sum(),
+    };
     let len = len.min(i128::from(size) - start).max(0);
     // Slices that begin before a byte.
     let before = |byte: i64| (0..slices).take_while(|slice| start + len * slice / slices < i128::from(byte)).count();
@@ -93,6 +96,8 @@ mod tests {
             SessionOptions { base, catalog: Some(folder.path().join("catalog")), ..SessionOptions::default() };
         let session = Session::open(options).await.unwrap();
         for statement in [
+            // One file, and in it one row group.
+            "SET datafusion.execution.target_partitions = 1",
             "CREATE TABLE t STORED AS PARQUET AS SELECT value AS v, nullif(value % 97, 5) AS k, concat('text ', value % 1000) AS s
              FROM generate_series(1, 100000)",
             "SET datafusion.optimizer.repartition_file_min_size = 0",
