@@ -97,7 +97,7 @@ mod tests {
         let session = Session::open(options).await.unwrap();
         for statement in [
             // One file, and in it one row group.
-            "SET datafusion.execution.target_partitions = 1",
+            "SET datafusion.execution.minimum_parallel_output_files = 1",
             "CREATE TABLE t STORED AS PARQUET AS SELECT value AS v, nullif(value % 97, 5) AS k, concat('text ', value % 1000) AS s
              FROM generate_series(1, 100000)",
             "SET datafusion.optimizer.repartition_file_min_size = 0",
