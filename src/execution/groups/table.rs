@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use crate::execution::mixing::hash;
 
 /// Rows whose places are looked up together.
-const STEP: usize = 512;
+pub(super) const STEP: usize = 512;
 const LEAST_BITS: u32 = 10;
 
 /// More would need more places than the half of a hash that is kept can tell apart.
@@ -70,6 +70,14 @@ impl Places {
         }
     }
 
+    /// Replaces `found` by what is where the search for each hash begins. Reads of many do not wait for one another.
+    pub(super) fn first_of(&self, hashes: &[u64], found: &mut Vec<u64>) {
+        let Places { places, .. } = self;
+        let shift = u64::BITS - self.bits;
+        found.clear();
+        found.extend(hashes.iter().map(|hash| places[(hash >> shift) as usize]));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -87,6 +95,11 @@ impl Places {
             *self = Places::default();
         }
     }
+}
+
+/// The number of the thing in a place, if its hash may be this one.
+pub(super) fn may_be(place: u64, hash: u64) -> Option<usize> {
+    (place != 0 && place >> 32 == hash >> 32).then(|| index(place))
 }
 
 /// What is in a place; of one where nothing is, no index of anything.
@@ -118,10 +131,7 @@ impl<const N: usize> Table<N> {
             self.places.make_room(keys.len());
             self.hashes.clear();
             self.hashes.extend(keys.iter().map(hash));
-            let Places { places, .. } = &self.places;
-            let shift = u64::BITS - self.places.bits;
-            self.found.clear();
-            self.found.extend(self.hashes.iter().map(|hash| places[(hash >> shift) as usize]));
+            self.places.first_of(&self.hashes, &mut self.found);
             self.matches.clear();
             let is_match = |(place, key): (&u64, &[u64; N])| self.keys.get(index(*place)) == Some(key);
             self.matches.extend(self.found.iter().zip(keys).map(is_match));

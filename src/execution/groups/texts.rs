@@ -12,16 +12,20 @@ use datafusion::arrow::datatypes::ByteViewType;
 use datafusion::common::hash_utils::RandomState;
 use datafusion::error::Result;
 
-use super::table::Places;
+use super::table::{Places, STEP, may_be};
 use crate::execution::mixing::mixed;
 
 /// What a NULL has for a number. Texts are counted from 1.
 pub(super) const NULL: u32 = 0;
 
+/// Bytes of a text that is in its view.
+const INLINE: u32 = 12;
 /// Views that are kept, as long as they are enough.
 const RECENT: usize = 1 << 10;
 /// With more, looking them up would take as long as finding their texts.
 const MOST_RECENT: usize = 1 << 17;
+/// So many are looked up before it is asked whether that is of use.
+const ENOUGH_ASKED: usize = 1 << 16;
 /// No view: it is as long as none can be.
 const NO_VIEW: u128 = u128::MAX;
 
@@ -31,6 +35,10 @@ pub(super) struct TextNumbers<T: ByteViewType> {
     places: Places,
     hasher: RandomState,
     recent: Recent,
+    /// Of some rows.
+    hashes: Vec<u64>,
+    found: Vec<u64>,
+    matches: Vec<bool>,
 }
 
 /// Views that were looked up last, with their texts' numbers. Most columns of text repeat a few of them, and need not be hashed then.
@@ -43,11 +51,23 @@ struct Recent {
     /// Views that were looked up, and those of them in whose place another one was, since there were as many places.
     lookups: usize,
     conflicts: usize,
+    /// Views that were looked up since it was last asked whether that is of use, and those of them that were not here.
+    asked: usize,
+    missed: usize,
+    is_of_use: bool,
 }
 
 impl Recent {
     fn new() -> Self {
-        Recent { numbers: vec![(NO_VIEW, NULL); RECENT], buffers: Vec::new(), lookups: 0, conflicts: 0 }
+        Recent {
+            numbers: vec![(NO_VIEW, NULL); RECENT],
+            buffers: Vec::new(),
+            lookups: 0,
+            conflicts: 0,
+            asked: 0,
+            missed: 0,
+            is_of_use: true,
+        }
     }
 
     /// Forgets the views of other buffers.
@@ -76,6 +96,20 @@ impl Recent {
         }
     }
 
+    /// Gives up where most views are not here, although there is all room, or they point into other buffers each time.
+    fn count(&mut self, asked: usize, missed: usize) {
+        self.asked += asked;
+        self.missed += missed;
+        if self.asked < ENOUGH_ASKED {
+            return;
+        }
+        let cannot_grow = self.numbers.len() == RECENT || self.numbers.len() >= MOST_RECENT;
+        if cannot_grow && self.missed > self.asked / 4 * 3 {
+            *self = Recent { numbers: Vec::new(), is_of_use: false, ..Recent::new() };
+        }
+        (self.asked, self.missed) = (0, 0);
+    }
+
     fn place(&self, view: u128) -> usize {
         let mixed = mixed(view as u64, (view >> 64) as u64);
         (mixed >> 32) as usize & (self.numbers.len() - 1)
@@ -89,6 +123,9 @@ impl<T: ByteViewType> TextNumbers<T> {
             places: Places::default(),
             hasher: RandomState::with_seed(0),
             recent: Recent::new(),
+            hashes: Vec::new(),
+            found: Vec::new(),
+            matches: Vec::new(),
         }
     }
 
@@ -97,9 +134,19 @@ impl<T: ByteViewType> TextNumbers<T> {
         let views = if *column.data_type() == T::DATA_TYPE { Arc::clone(column) } else { cast(column, &T::DATA_TYPE)? };
         let column: &GenericByteViewArray<T> = views.as_byte_view();
         numbers.clear();
+        if self.recent.is_of_use {
+            self.number_by_views(column, numbers);
+        } else {
+            self.number_by_texts(column, numbers);
+        }
+        Ok(())
+    }
+
+    fn number_by_views(&mut self, column: &GenericByteViewArray<T>, numbers: &mut Vec<u32>) {
         self.recent.look_into(column.data_buffers());
         self.recent.make_room();
         self.recent.lookups += column.len();
+        let mut missed = 0;
         for (row, view) in column.views().iter().enumerate() {
             let number = if column.is_null(row) {
                 NULL
@@ -108,8 +155,11 @@ impl<T: ByteViewType> TextNumbers<T> {
                 match self.recent.numbers[place] {
                     (recent, number) if recent == *view => number,
                     (recent, _) => {
+                        missed += 1;
                         self.recent.conflicts += usize::from(recent != NO_VIEW);
-                        let number = self.find_or_add(column.value(row));
+                        let text = column.value(row);
+                        self.places.make_room(1);
+                        let number = self.find_or_add(self.hash(*view, text), text);
                         self.recent.numbers[place] = (*view, number);
                         number
                     }
@@ -117,13 +167,47 @@ impl<T: ByteViewType> TextNumbers<T> {
             };
             numbers.push(number);
         }
-        Ok(())
+        self.recent.count(column.len(), missed);
     }
 
-    fn find_or_add(&mut self, text: &T::Native) -> u32 {
+    /// Looks up many texts together, whose places do not wait for one another then.
+    fn number_by_texts(&mut self, column: &GenericByteViewArray<T>, numbers: &mut Vec<u32>) {
+        for first in (0..column.len()).step_by(STEP) {
+            let rows = first..column.len().min(first + STEP);
+            self.places.make_room(rows.len());
+            self.hashes.clear();
+            for row in rows.clone() {
+                self.hashes.push(self.hash(column.views()[row], column.value(row)));
+            }
+            self.places.first_of(&self.hashes, &mut self.found);
+            self.matches.clear();
+            for (at, row) in rows.clone().enumerate() {
+                let is_it = |index| self.texts.get_value(index) == AsRef::<[u8]>::as_ref(column.value(row));
+                self.matches.push(may_be(self.found[at], self.hashes[at]).is_some_and(is_it));
+            }
+            for (at, row) in rows.enumerate() {
+                numbers.push(if column.is_null(row) {
+                    NULL
+                } else if self.matches[at] {
+                    self.found[at] as u32
+                } else {
+                    self.find_or_add(self.hashes[at], column.value(row))
+                });
+            }
+        }
+    }
+
+    fn hash(&self, view: u128, text: &T::Native) -> u64 {
+        // The text itself is in a short one's view.
+        if view as u32 <= INLINE {
+            return mixed(view as u64, (view >> 64) as u64);
+        }
+        self.hasher.hash_one(AsRef::<[u8]>::as_ref(text))
+    }
+
+    /// There has to be room for one more.
+    fn find_or_add(&mut self, hash: u64, text: &T::Native) -> u32 {
         let bytes: &[u8] = text.as_ref();
-        let hash = self.hasher.hash_one(bytes);
-        self.places.make_room(1);
         let texts = &mut self.texts;
         let found = self.places.find_or_add(hash, |index| texts.get_value(index) == bytes);
         if found.is_new {
@@ -146,5 +230,45 @@ impl<T: ByteViewType> TextNumbers<T> {
         self.places.clear(again);
         self.recent = Recent::new();
         Arc::new(self.texts.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use datafusion::arrow::array::StringViewArray;
+    use datafusion::arrow::datatypes::StringViewType;
+
+    use super::*;
+
+    #[test]
+    fn texts_have_one_number_however_they_are_looked_up() {
+        let mut texts = TextNumbers::<StringViewType>::new();
+        let mut known: HashMap<String, u32> = HashMap::new();
+        let mut numbers = Vec::new();
+        // Few texts, then ever new ones, then those of before: short ones, long ones, and none.
+        for batch in 0..60usize {
+            let text = |row: usize| match (batch, row % 7) {
+                (_, 0) => None,
+                (..5, _) => Some(format!("{}", row % 100)),
+                (5..50, 1..4) => Some(format!("{}", batch * 4096 + row)),
+                (5..50, _) => Some(format!("a text that does not fit into its view: {}", batch * 4096 + row)),
+                _ => Some(format!("{}", (batch - 40) * 4096 + row % 1000)),
+            };
+            let column: Vec<Option<String>> = (0..4096).map(text).collect();
+            let array: ArrayRef = Arc::new(StringViewArray::from_iter(column.iter().map(Option::as_deref)));
+            assert_eq!(texts.recent.is_of_use, batch < 32, "batch {batch}");
+            texts.number(&array, &mut numbers).unwrap();
+            for (text, number) in column.iter().zip(&numbers) {
+                let next = known.len() as u32 + 1;
+                let expected = text.as_ref().map_or(NULL, |text| *known.entry(text.clone()).or_insert(next));
+                assert_eq!(*number, expected, "batch {batch}, {text:?}");
+            }
+        }
+        let all = texts.texts();
+        let all = all.as_string_view();
+        assert_eq!(all.len(), known.len());
+        assert!(known.iter().all(|(text, number)| all.value(*number as usize - 1) == text));
     }
 }
