@@ -31,6 +31,7 @@ mod key_filters;
 mod missing;
 mod narrow;
 pub(super) mod needs;
+mod not_in_without_nulls;
 mod null_rejection;
 mod null_test;
 mod one_row_side;
@@ -121,6 +122,7 @@ pub fn all() -> Vec<Arc<dyn PruneRule>> {
         Arc::new(unneeded_limit::UnneededLimit),
         Arc::new(unread_window::UnreadWindow),
         Arc::new(null_test::NullTest),
+        Arc::new(not_in_without_nulls::NotInWithoutNulls),
         Arc::new(decided_predicate::DecidedPredicate),
         Arc::new(unseen_distinct::UnseenDistinct),
         Arc::new(empty_branch::EmptyBranch),
