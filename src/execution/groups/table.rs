@@ -63,8 +63,10 @@ impl Places {
                 self.places[at] = hash >> 32 << 32 | self.len as u64;
                 return Found { index: self.len - 1, is_new: true };
             }
-            if place >> 32 == hash >> 32 && is_it(index(place)) {
-                return Found { index: index(place), is_new: false };
+            if let Some(index) = may_be(place, hash)
+                && is_it(index)
+            {
+                return Found { index, is_new: false };
             }
             at = (at + 1) & (self.places.len() - 1);
         }
@@ -72,10 +74,8 @@ impl Places {
 
     /// Replaces `found` by what is where the search for each hash begins. Reads of many do not wait for one another.
     pub(super) fn first_of(&self, hashes: &[u64], found: &mut Vec<u64>) {
-        let Places { places, .. } = self;
-        let shift = u64::BITS - self.bits;
         found.clear();
-        found.extend(hashes.iter().map(|hash| places[(hash >> shift) as usize]));
+        found.extend(hashes.iter().map(|hash| self.places[self.first(*hash)]));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -218,6 +218,16 @@ pub(super) fn ones(words: &[u64]) -> usize {
     words.iter().map(|word| word.count_ones() as usize).sum()
 }
 
+/// A bit for each of the numbers, of which there are at most 64: what `passes` says of it.
+#[inline(always)]
+pub(super) fn word_of(numbers: &[u32], passes: impl Fn(u32) -> u8) -> u64 {
+    let mut word = 0;
+    for (bit, number) in numbers.iter().enumerate() {
+        word |= u64::from(passes(*number)) << bit;
+    }
+    word
+}
+
 /// 64 bits from a place on; those behind the last one are 0.
 fn word_at(bits: &BooleanBuffer, place: usize) -> u64 {
     let left = bits.len().saturating_sub(place).min(WORD);

@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::DataType;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::bits::{Bits, WORD, ones};
+use super::bits::{Bits, WORD, ones, word_of};
 use super::chunk::{ChunkBytes, DataPage, NextPage, PageValues, Pages};
 use super::values::{Values, places_of};
 
@@ -320,11 +320,7 @@ impl ColumnReader {
     /// Of the values from one on, as many as a word has bits: which pass.
     fn word_of(&self, from: usize, passes: impl Fn(u32) -> u8) -> u64 {
         let codes = self.codes().get(from..).unwrap_or_default();
-        let mut word = 0;
-        for (bit, code) in codes[..codes.len().min(WORD)].iter().enumerate() {
-            word |= u64::from(passes(*code)) << bit;
-        }
-        word
+        word_of(&codes[..codes.len().min(WORD)], passes)
     }
 
     /// `passes` has which values pass, from one on.

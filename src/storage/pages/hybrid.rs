@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 
-use super::bits::{Bits, WORD};
+use super::bits::{Bits, WORD, word_of};
 use super::unpack::{GROUP, unpack_groups};
 use super::values::ends_early;
 
@@ -66,10 +66,7 @@ impl Hybrid {
                 }
                 Part::Packed { .. } => {
                     for (place, some) in numbers.chunks(WORD).enumerate() {
-                        let mut word = 0;
-                        for (bit, number) in some.iter().enumerate() {
-                            word |= u64::from(passes(*number)) << bit;
-                        }
+                        let word = word_of(some, passes);
                         if word != 0 {
                             bits.set(at + place * WORD, word);
                         }
