@@ -40,13 +40,9 @@ impl Bits {
     /// To add more.
     pub(super) fn filling(&mut self) -> Filling<'_> {
         let used = self.len % WORD;
-        let word = if used > 0 { self.words.pop().unwrap_or_default() } else { 0 };
-        Filling { bits: self, word, used }
-    }
-
-    /// Adds the lowest `count` places of a word, of which there are at most 64.
-    pub(super) fn push_word(&mut self, word: u64, count: usize) {
-        self.filling().push_word(word, count);
+        let mut words = std::mem::take(&mut self.words);
+        let word = if used > 0 { words.pop().unwrap_or_default() } else { 0 };
+        Filling { bits: self, words, word, used }
     }
 
     pub(super) fn push_run(&mut self, bit: bool, count: usize) {
@@ -83,6 +79,9 @@ impl Bits {
 
     /// The bits of the places at which `among` has a 1, one behind the other.
     pub(super) fn compressed(&self, among: &Bits) -> Bits {
+        if self == among {
+            return Bits::ones(self.count());
+        }
         let mut compressed = Bits::default();
         let mut filling = compressed.filling();
         for (word, among) in self.words.iter().zip(&among.words) {
@@ -160,6 +159,8 @@ impl Bits {
 /// Bits to which many more are added: the word that is not full is at hand. They are there when this is gone.
 pub(super) struct Filling<'a> {
     bits: &'a mut Bits,
+    /// Those that are full.
+    words: Vec<u64>,
     word: u64,
     /// Places of the word that are taken, fewer than all.
     used: usize,
@@ -176,12 +177,11 @@ impl Filling<'_> {
         self.word |= word << self.used;
         let end = self.used + count;
         if end >= WORD {
-            self.bits.words.push(self.word);
+            self.words.push(self.word);
             // In two steps: there may be nothing left of it.
             self.word = word >> (WORD - 1 - self.used) >> 1;
         }
         self.used = end % WORD;
-        self.bits.len += count;
     }
 
     #[inline(always)]
@@ -198,9 +198,11 @@ impl Filling<'_> {
 
 impl Drop for Filling<'_> {
     fn drop(&mut self) {
+        self.bits.len = self.words.len() * WORD + self.used;
         if self.used > 0 {
-            self.bits.words.push(self.word);
+            self.words.push(self.word);
         }
+        self.bits.words = std::mem::take(&mut self.words);
     }
 }
 
@@ -269,7 +271,7 @@ mod tests {
         ) {
             let (mut bits, mut expected) = (Bits::default(), Vec::new());
             for (bit, word, places, run) in parts {
-                bits.push_word(word, places);
+                bits.filling().push_word(word, places);
                 expected.extend((0..places).map(|place| word >> place & 1 == 1));
                 bits.push_run(bit, run);
                 expected.extend(vec![bit; run]);

@@ -200,12 +200,14 @@ impl Decompressor {
         free.and_then(|page| page.try_into_mut().ok()).unwrap_or_default()
     }
 
-    fn keep(&mut self, page: BytesMut) -> Bytes {
-        let page = page.freeze();
+    /// Gives the first `len` bytes of a page's memory, and keeps all of it.
+    fn keep(&mut self, memory: BytesMut, len: usize) -> Bytes {
+        let memory = memory.freeze();
+        let page = memory.slice(..len);
         if self.pages.len() == KEPT {
             self.pages.remove(0);
         }
-        self.pages.push(page.clone());
+        self.pages.push(memory);
         page
     }
 
@@ -214,8 +216,8 @@ impl Decompressor {
             return Ok(page);
         }
         let mut memory = self.memory();
-        snappy::decompress(compressed, &mut memory)?;
-        Ok(self.keep(memory))
+        let len = snappy::decompress(compressed, &mut memory)?;
+        Ok(self.keep(memory, len))
     }
 
     fn decompress_both(&mut self, pages: [&mut DataBytes; 2]) -> Result<()> {
@@ -226,9 +228,9 @@ impl Decompressor {
             return Ok(());
         }
         let (mut one, mut other) = (self.memory(), self.memory());
-        snappy::decompress_both([&pages[0].values, &pages[1].values], [&mut one, &mut other])?;
-        for (page, memory) in pages.into_iter().zip([one, other]) {
-            page.values = self.keep(memory);
+        let lens = snappy::decompress_both([&pages[0].values, &pages[1].values], [&mut one, &mut other])?;
+        for (page, (memory, len)) in pages.into_iter().zip([one, other].into_iter().zip(lens)) {
+            page.values = self.keep(memory, len);
         }
         Ok(())
     }

@@ -5,12 +5,15 @@
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 
-use super::bits::{Bits, WORD, word_of};
+use super::bits::{Bits, Filling, WORD, word_of};
 use super::unpack::{GROUP, unpack_groups};
 use super::values::ends_early;
 
 /// Runs of one number are often as short as this, and are written at once then.
 const SHORT: usize = 16;
+/// Groups of single bits that are in a word behind a run of one number and their header, and what both have at most.
+const GROUPS_OF_PAIR: usize = 5;
+const MOST_OF_PAIR: usize = 63 + GROUPS_OF_PAIR * GROUP;
 
 /// Reads numbers of `width` bits, at most 32.
 #[derive(Debug)]
@@ -34,6 +37,15 @@ enum Run {
         next: usize,
         end: usize,
     },
+}
+
+impl Run {
+    fn is_at_end(&self) -> bool {
+        match self {
+            Run::Same { left, .. } => *left == 0,
+            Run::Packed { next, end, .. } => next >= end,
+        }
+    }
 }
 
 impl Hybrid {
@@ -103,77 +115,162 @@ impl Hybrid {
     /// Of the next `count` numbers those at `places`, which go up and are below `count`, into `numbers`, which is as long. The others are
     /// passed over. Gives the greatest, 0 if there are none.
     pub(super) fn read_at(&mut self, places: &[u32], count: usize, numbers: &mut [u32]) -> Result<u32> {
-        let mask = (1_u64 << self.width) - 1;
-        let (mut read, mut before, mut greatest) = (0, 0, 0);
-        // The place of the next one that is wanted.
-        let mut next_place = places.first().map_or(usize::MAX, |place| *place as usize);
-        self.for_each_part(count, |hybrid, part| {
-            let end = before + part.count();
-            while next_place < end {
-                let number = match part {
-                    Part::Same { number, .. } => number,
-                    Part::Packed { start, next, .. } => {
-                        let bit = (next + next_place - before) * hybrid.width;
-                        ((hybrid.load(start + bit / 8) >> (bit % 8)) & mask) as u32
-                    }
-                };
-                numbers[read] = number;
-                greatest = greatest.max(number);
-                read += 1;
-                next_place = places.get(read).map_or(usize::MAX, |place| *place as usize);
-            }
-            before = end;
-        })?;
+        let (mut before, mut greatest) = (0, 0);
+        for (place, number) in places.iter().zip(numbers) {
+            let place = *place as usize;
+            self.skip(place - before)?;
+            *number = self.next()?;
+            greatest = greatest.max(*number);
+            before = place + 1;
+        }
+        self.skip(count - before)?;
         Ok(greatest)
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Result<u32> {
+        loop {
+            match &mut self.run {
+                Run::Same { number, left } if *left > 0 => {
+                    *left -= 1;
+                    return Ok(*number);
+                }
+                Run::Packed { start, next, end } if *next < *end => {
+                    let (start, bit) = (*start, *next * self.width);
+                    *next += 1;
+                    return Ok(((self.load(start + bit / 8) >> (bit % 8)) & ((1 << self.width) - 1)) as u32);
+                }
+                _ => self.next_run()?,
+            }
+        }
     }
 
     /// Adds the next `count` numbers, which are of one bit.
     pub(super) fn read_bits(&mut self, count: usize, bits: &mut Bits) -> Result<()> {
         let mut bits = bits.filling();
-        self.for_each_part(count, |hybrid, part| match part {
+        let mut left = count;
+        while left > 0 {
+            left -= match self.read_bits_of_pairs(left, &mut bits) {
+                0 => self.read_bits_of_run(left, &mut bits)?,
+                some => some,
+            };
+        }
+        Ok(())
+    }
+
+    /// Where a row now and then has no value, a run of one number and one of few groups come in turn, and each takes so few bytes that both
+    /// are in one word. Which of them comes need not be found out, so the next word can be looked at before this one is understood.
+    /// Reads `most` numbers at most, and gives how many there were.
+    #[inline(always)]
+    fn read_bits_of_pairs(&mut self, most: usize, bits: &mut Filling) -> usize {
+        let (data, mut at, mut read) = (&self.data[..], self.at, 0);
+        if !self.run.is_at_end() {
+            return read;
+        }
+        while read + MOST_OF_PAIR <= most
+            && let Some(word) = data.get(at..).and_then(|rest| rest.first_chunk())
+        {
+            let word = u64::from_le_bytes(*word);
+            let (same, packed) = (word as u8, (word >> 16) as u8);
+            let (count, groups) = (usize::from(same >> 1), usize::from(packed >> 1));
+            let is_pair = same & 0x81 == 0 && packed & 1 == 1;
+            if !is_pair || groups > GROUPS_OF_PAIR {
+                break;
+            }
+            bits.push_word((word >> 8 & 1).wrapping_neg(), count);
+            bits.push_word(word >> 24, groups * GROUP);
+            at += 3 + groups;
+            read += count + groups * GROUP;
+        }
+        self.at = at;
+        read
+    }
+
+    /// Those of the run at hand, or the next one, `most` of them at most. Gives how many there were.
+    fn read_bits_of_run(&mut self, most: usize, bits: &mut Filling) -> Result<usize> {
+        let Some(part) = self.next_part(most)? else { return Ok(0) };
+        match part {
             Part::Same { number, count } => bits.push_run(number == 1, count),
             Part::Packed { start, next, count } => {
                 let (mut next, mut left) = (next, count);
                 while left > 0 {
                     // The word begins with the byte in which the next bit is.
-                    let some = left.min(64 - next % 8);
-                    bits.push_word(hybrid.load(start + next / 8) >> (next % 8), some);
+                    let some = left.min(WORD - next % 8);
+                    bits.push_word(self.load(start + next / 8) >> (next % 8), some);
                     next += some;
                     left -= some;
                 }
             }
-        })
+        }
+        Ok(part.count())
     }
 
     pub(super) fn skip(&mut self, count: usize) -> Result<()> {
-        self.for_each_part(count, |_, _| ())
+        let mut left = count;
+        while left > 0 {
+            left -= match self.skip_short_runs(left) {
+                0 => self.next_part(left)?.map_or(0, |part| part.count()),
+                some => some,
+            };
+        }
+        Ok(())
+    }
+
+    /// Passes over whole runs of which nothing but their length is of interest. Passes over `most` numbers at most, and gives how many there
+    /// were.
+    #[inline(always)]
+    fn skip_short_runs(&mut self, most: usize) -> usize {
+        let (data, mut at, mut skipped) = (&self.data[..], self.at, 0);
+        if !self.run.is_at_end() {
+            return skipped;
+        }
+        let bytes_of_number = self.width.div_ceil(8);
+        while let Some(header) = data.get(at) {
+            let (is_packed, count) = (header & 1 == 1, usize::from(header >> 1));
+            let (bytes, count) = if is_packed { (count * self.width, count * GROUP) } else { (bytes_of_number, count) };
+            let end = at + 1 + bytes;
+            if *header >= 0x80 || count > most - skipped || end > data.len() {
+                break;
+            }
+            at = end;
+            skipped += count;
+        }
+        self.at = at;
+        skipped
     }
 
     #[inline(always)]
     fn for_each_part(&mut self, count: usize, mut each: impl FnMut(&Self, Part)) -> Result<()> {
         let mut wanted = count;
         while wanted > 0 {
-            let part = match &mut self.run {
-                Run::Same { number, left } if *left > 0 => {
-                    let count = wanted.min(*left);
-                    *left -= count;
-                    Part::Same { number: *number, count }
-                }
-                Run::Packed { start, next, end } if *next < *end => {
-                    let count = wanted.min(*end - *next);
-                    let part = Part::Packed { start: *start, next: *next, count };
-                    *next += count;
-                    part
-                }
-                _ => {
-                    self.next_run()?;
-                    continue;
-                }
-            };
-            wanted -= part.count();
-            each(self, part);
+            if let Some(part) = self.next_part(wanted)? {
+                wanted -= part.count();
+                each(self, part);
+            }
         }
         Ok(())
+    }
+
+    /// At most so many of the run at hand. `None`: it was at its end, and the next one is at hand now.
+    #[inline(always)]
+    fn next_part(&mut self, most: usize) -> Result<Option<Part>> {
+        Ok(Some(match &mut self.run {
+            Run::Same { number, left } if *left > 0 => {
+                let count = most.min(*left);
+                *left -= count;
+                Part::Same { number: *number, count }
+            }
+            Run::Packed { start, next, end } if *next < *end => {
+                let count = most.min(*end - *next);
+                let part = Part::Packed { start: *start, next: *next, count };
+                *next += count;
+                part
+            }
+            _ => {
+                self.next_run()?;
+                return Ok(None);
+            }
+        }))
     }
 
     /// Often a run has no more than some ten numbers, so this has to be quick, too.
@@ -336,7 +433,9 @@ mod tests {
                     varint(groups.len() << 1 | 1, &mut bytes);
                     for group in groups {
                         let mut bits = Bits::default();
-                        group.iter().for_each(|number| bits.push_word(u64::from(*number), usize::from(width)));
+                        group
+                            .iter()
+                            .for_each(|number| bits.filling().push_word(u64::from(*number), usize::from(width)));
                         let words: Vec<u8> = bits.words().iter().flat_map(|word| word.to_le_bytes()).collect();
                         bytes.extend(&words[..usize::from(width)]);
                         numbers.extend(group);

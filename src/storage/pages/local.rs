@@ -25,15 +25,16 @@ impl Spare {
     /// A buffer of at least so many bytes, with something in it.
     fn take(&self, len: usize) -> Vec<u8> {
         let mut buffers = self.0.lock();
-        let fits = |buffer: &&(usize, usize)| buffer.1 >= len;
-        let sizes: Vec<(usize, usize)> = buffers.iter().map(Vec::len).enumerate().collect();
-        let best = sizes.iter().filter(fits).min_by_key(|size| size.1).or(sizes.iter().max_by_key(|size| size.1));
-        let mut buffer = best.map(|(place, _)| buffers.swap_remove(*place)).unwrap_or_default();
-        drop(buffers);
-        if buffer.len() < len {
-            buffer.resize(len, 0);
+        let sizes = || buffers.iter().map(Vec::len).enumerate();
+        if let Some((place, _)) = sizes().filter(|size| size.1 >= len).min_by_key(|size| size.1) {
+            return buffers.swap_remove(place);
         }
-        buffer
+        // One that does not fit makes room for one that does: to let it grow would copy what nobody needs.
+        let largest = sizes().max_by_key(|size| size.1);
+        drop(largest.map(|(place, _)| buffers.swap_remove(place)));
+        drop(buffers);
+        // The next one may be a little longer.
+        vec![0; len + len / 8]
     }
 }
 

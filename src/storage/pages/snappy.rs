@@ -26,18 +26,19 @@ const LONG_LITERAL: usize = 60;
 /// The most bytes that an element that has not as many itself can become.
 const LONGEST_COPY: usize = 64;
 
-/// Fills `output` with what `compressed` was made of.
-pub(super) fn decompress(compressed: &[u8], output: &mut BytesMut) -> Result<()> {
+/// Puts what `compressed` was made of at the beginning of `output`, which becomes longer if that is needed. Gives its length.
+pub(super) fn decompress(compressed: &[u8], output: &mut BytesMut) -> Result<usize> {
     Decompression::new(compressed, output).and_then(Decompression::finish).ok_or_else(broken)
 }
 
 /// The same for two pages at once.
-pub(super) fn decompress_both(pages: [&[u8]; 2], outputs: [&mut BytesMut; 2]) -> Result<()> {
+pub(super) fn decompress_both(pages: [&[u8]; 2], outputs: [&mut BytesMut; 2]) -> Result<[usize; 2]> {
     let both = || {
         let [one, other] = outputs;
         let mut both = [Decompression::new(pages[0], one)?, Decompression::new(pages[1], other)?];
         take_many(&mut both)?;
-        both.into_iter().try_for_each(Decompression::finish)
+        let [one, other] = both;
+        Some([one.finish()?, other.finish()?])
     };
     both().ok_or_else(broken)
 }
@@ -114,18 +115,23 @@ impl<'a> Decompression<'a> {
         if len / LONGEST_COPY > input.len() {
             return None;
         }
-        output.resize(len, 0);
-        Some(Decompression { input, at: 0, output, filled: 0 })
+        if len > output.capacity() {
+            // What is in it is not copied. The next page may be a little longer.
+            *output = BytesMut::zeroed(len + len / 8);
+        } else if len > output.len() {
+            output.resize(len, 0);
+        }
+        Some(Decompression { input, at: 0, output: &mut output[..len], filled: 0 })
     }
 
-    fn finish(self) -> Option<()> {
+    fn finish(self) -> Option<usize> {
         let mut page = [self];
         take_many(&mut page)?;
         let [mut page] = page;
         while page.at < page.input.len() {
             page.take_next()?;
         }
-        (page.filled == page.output.len()).then_some(())
+        (page.filled == page.output.len()).then_some(page.filled)
     }
 
     /// How many steps a cursor can go, whatever comes.
@@ -320,12 +326,13 @@ mod tests {
 
     fn decompressed(compressed: &[u8]) -> Option<Vec<u8>> {
         let mut output = BytesMut::from(&b"of the page before"[..]);
-        decompress(compressed, &mut output).ok().map(|()| output.to_vec())
+        decompress(compressed, &mut output).ok().map(|len| output[..len].to_vec())
     }
 
     fn both_decompressed(pages: [&[u8]; 2]) -> Option<[Vec<u8>; 2]> {
         let (mut one, mut other) = (BytesMut::from(&b"of the page before"[..]), BytesMut::new());
-        decompress_both(pages, [&mut one, &mut other]).ok().map(|()| [one.to_vec(), other.to_vec()])
+        let lens = decompress_both(pages, [&mut one, &mut other]).ok()?;
+        Some([one[..lens[0]].to_vec(), other[..lens[1]].to_vec()])
     }
 
     /// Numbers one behind the other, runs of bytes, and text: short and long literals and copies from near and far.

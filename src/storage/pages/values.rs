@@ -130,6 +130,7 @@ pub(super) fn places_of(rows: &Bits, valid: Option<&Bits>, values: usize) -> Pla
     };
     let mut places = Vec::with_capacity(wanted);
     let mut nulls = Bits::default();
+    let mut filling = nulls.filling();
     // A NULL behind the last value has the place of that, so that there is one.
     let last = values.saturating_sub(1) as u32;
     let mut before = 0_u32;
@@ -143,19 +144,20 @@ pub(super) fn places_of(rows: &Bits, valid: Option<&Bits>, values: usize) -> Pla
                 place += (valid_of_word >> bit & 1) as u32;
                 at
             }));
-            nulls.push_word(*valid_of_word, in_word);
+            filling.push_word(*valid_of_word, in_word);
         } else {
             let mut left = *rows_of_word;
             while left != 0 {
                 let bit = left.trailing_zeros();
                 let earlier = valid_of_word & ((1_u64 << bit) - 1);
                 places.push((before + earlier.count_ones()).min(last));
-                nulls.push_word(valid_of_word >> bit & 1, 1);
+                filling.push_word(valid_of_word >> bit & 1, 1);
                 left &= left - 1;
             }
         }
         before += valid_of_word.count_ones();
     }
+    drop(filling);
     Places {
         places: Some(places),
         nulls: Some(NullBuffer::new(nulls.to_buffer())).filter(|nulls| nulls.null_count() > 0),
