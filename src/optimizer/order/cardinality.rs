@@ -449,6 +449,10 @@ fn join_values(key: &Expr, input: &Estimate, schema: &DFSchema) -> f64 {
 pub fn of_key(column: &ColumnEstimate, input: &Estimate) -> f64 {
     // Of a column of which nothing is known, few values are assumed: too many make a join look smaller than it is.
     let distinct = column.distinct.unwrap_or_else(|| input.base_rows.max(1.0).sqrt());
-    let is_key = column.unique || distinct >= 0.9 * input.base_rows;
-    if is_key { distinct.min(input.rows.max(1.0)) } else { distinct.max(1.0) }
+    if is_key(column, input) { distinct.min(input.rows.max(1.0)) } else { distinct.max(1.0) }
+}
+
+/// Whether no two rows have the same value, or next to none.
+pub fn is_key(column: &ColumnEstimate, input: &Estimate) -> bool {
+    column.unique || column.distinct.is_some_and(|distinct| distinct >= 0.9 * input.base_rows)
 }

@@ -39,12 +39,14 @@ impl<'a> Costs<'a> {
             return (hasher.finish() % 1_000_000) as f64;
         }
         let is_in = |relation: usize| set & (1 << relation) != 0;
+        let most: Vec<f64> =
+            (0..self.graph.relations.len()).map(|relation| self.graph.most_in_range(relation, set)).collect();
         let mut rows = 1.0;
         for (index, relation) in self.graph.relations.iter().enumerate().filter(|(index, _)| is_in(*index)) {
             rows *= match &relation.attached {
                 // Alone it is only an input.
                 Some(attached) if set != 1 << index => attached.growth,
-                _ => relation.estimate.rows,
+                _ => relation.estimate.rows.min(most[index]),
             };
         }
         for predicate in &self.graph.predicates {
@@ -54,8 +56,8 @@ impl<'a> Costs<'a> {
         }
         for class in &self.graph.equal {
             // All but the smallest: k columns are equal by k - 1 conditions.
-            let mut values: Vec<f64> =
-                class.members.iter().filter(|member| is_in(member.relation)).map(|member| member.values).collect();
+            let members = class.members.iter().filter(|member| is_in(member.relation));
+            let mut values: Vec<f64> = members.map(|member| member.values.min(most[member.relation])).collect();
             values.sort_by(f64::total_cmp);
             rows /= values.iter().skip(1).map(|values| values.max(1.0)).product::<f64>();
         }

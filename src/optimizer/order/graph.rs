@@ -21,6 +21,7 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan};
 
 use super::cardinality::{ColumnEstimate, Estimate, estimate, growth, of_key};
+use super::ranges::InRange;
 
 /// A set of relations, a bit each.
 pub type Set = u64;
@@ -83,6 +84,7 @@ pub struct Graph {
     /// Pairs of relations that several columns join: the columns depend on each other, so that more rows meet than each column's own
     /// selectivity says, by this factor.
     pub dependent: Vec<(usize, usize, f64)>,
+    pub in_range: Vec<InRange>,
     /// A relation of unknown size gets some.
     sizes_unknown: bool,
 }
@@ -142,6 +144,7 @@ impl Graph {
                 return Ok(None);
             }
         }
+        graph.find_ranges();
         graph.find_dependent_columns();
         Ok(Some((graph, tree)))
     }

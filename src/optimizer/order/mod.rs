@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`graph`] turns a region of joins into relations and predicates, and says which joins may move and why; [`cardinality`] and
-//! [`selectivity`] estimate rows, [`cost`] weighs a tree, [`enumerate`] finds the cheapest, and [`rebuild`] makes a plan of it.
+//! [`selectivity`] estimate rows, [`ranges`] leaves out those that cannot meet, [`cost`] weighs a tree, [`enumerate`] finds the cheapest,
+//! and [`rebuild`] makes a plan of it.
 //!
 //! The written order stays where the size of a table is not known, and where another is not clearly better. Semi, anti and left joins
 //! move with the inner ones; full and right joins, and everything that is not a join, keep their place.
@@ -18,6 +19,7 @@ pub(super) mod cardinality;
 mod cost;
 mod enumerate;
 mod graph;
+mod ranges;
 mod rebuild;
 mod selectivity;
 pub mod sides;
