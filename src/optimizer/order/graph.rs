@@ -84,6 +84,7 @@ pub struct Graph {
     /// Pairs of relations that several columns join: the columns depend on each other, so that more rows meet than each column's own
     /// selectivity says, by this factor.
     pub dependent: Vec<(usize, usize, f64)>,
+    /// Relations of which less is left where others are joined, too.
     pub in_range: Vec<InRange>,
     /// A relation of unknown size gets some.
     sizes_unknown: bool,

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn days_without_anything_do_not_count() {
-        // There are 300 amounts in the weeks of January, and each meets seven of its days.
+        // Each of 300 amounts meets the seven days of its week, and what is there on each of them.
         let graph = graph_of(
             "SELECT s.amount FROM stock s JOIN day d ON d.day_id = s.day JOIN day e ON e.week = d.week JOIN stock t ON t.day = e.day_id",
         );

@@ -130,17 +130,13 @@ impl Hybrid {
     #[inline(always)]
     fn next(&mut self) -> Result<u32> {
         loop {
-            match &mut self.run {
-                Run::Same { number, left } if *left > 0 => {
-                    *left -= 1;
-                    return Ok(*number);
-                }
-                Run::Packed { start, next, end } if *next < *end => {
-                    let (start, bit) = (*start, *next * self.width);
-                    *next += 1;
+            match self.next_part(1)? {
+                None => {}
+                Some(Part::Same { number, .. }) => return Ok(number),
+                Some(Part::Packed { start, next, .. }) => {
+                    let bit = next * self.width;
                     return Ok(((self.load(start + bit / 8) >> (bit % 8)) & ((1 << self.width) - 1)) as u32);
                 }
-                _ => self.next_run()?,
             }
         }
     }
