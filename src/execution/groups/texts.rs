@@ -271,4 +271,27 @@ mod tests {
         assert_eq!(all.len(), known.len());
         assert!(known.iter().all(|(text, number)| all.value(*number as usize - 1) == text));
     }
+
+    /// The table keeps the upper half of a hash: of those with the same, the texts tell.
+    #[test]
+    fn texts_with_the_same_half_of_a_hash_are_told_apart() {
+        let all: Vec<String> = (0..300_000).map(|text| format!("a text of more than twelve bytes: {text}")).collect();
+        let of = |texts: &[&String]| Arc::new(StringViewArray::from_iter_values(texts)) as ArrayRef;
+        let numbers = TextNumbers::<StringViewType>::new();
+        let half = |text: &&String| numbers.hash(u128::from(text.len() as u64), text.as_str()) >> 32;
+        let mut by_half: HashMap<u64, Vec<&String>> = HashMap::new();
+        all.iter().for_each(|text| by_half.entry(half(&text)).or_default().push(text));
+        let pairs: Vec<&String> = by_half.into_values().filter(|texts| texts.len() > 1).flatten().collect();
+        assert!(pairs.len() >= 8, "{}", pairs.len());
+        for by_views in [true, false] {
+            let mut texts = TextNumbers::<StringViewType>::new();
+            texts.recent.is_of_use = by_views;
+            let expected: Vec<u32> = (1..=pairs.len() as u32).collect();
+            for _ in 0..2 {
+                let mut found = Vec::new();
+                texts.number(&of(&pairs), &mut found).unwrap();
+                assert_eq!(found, expected, "{by_views}");
+            }
+        }
+    }
 }
