@@ -5,6 +5,7 @@ mod harness {
     pub mod queries;
 }
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,15 +48,15 @@ fn main() -> ExitCode {
 #[derive(Debug, Default)]
 struct Errors {
     all: Vec<f64>,
-    /// Nodes whose rows were not counted, or not estimated.
-    unknown: usize,
+    /// Of each kind, the nodes whose rows were not counted, or not estimated.
+    unknown: BTreeMap<&'static str, usize>,
 }
 
 impl Errors {
     fn add(&mut self, node: &PlanNode) {
         match node.misestimate {
             Some(factor) => self.all.push(factor),
-            None => self.unknown += 1,
+            None => *self.unknown.entry(node.node).or_default() += 1,
         }
         node.children.iter().for_each(|child| self.add(child));
     }
@@ -71,6 +72,9 @@ impl Errors {
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let session = Session::open(SessionOptions::default()).await?;
     session.register_data(&arguments.data.to_string_lossy()).await?;
+    // They leave out rows that joins above do not want, which no estimate counts. The plans are the same.
+    session.query("SET ostrich.optimizer.disabled_rules = 'runtime_filters'").await?;
+    session.query("SET datafusion.optimizer.enable_dynamic_filter_pushdown = false").await?;
     if let Some(setup) = &arguments.setup {
         session.query(&std::fs::read_to_string(setup)?).await?;
     }
@@ -92,12 +96,14 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         print_line(&name, &mut errors);
         all.all.append(&mut errors.all);
-        all.unknown += errors.unknown;
+        errors.unknown.into_iter().for_each(|(kind, nodes)| *all.unknown.entry(kind).or_default() += nodes);
     }
     print_line("all", &mut all);
+    let kinds: Vec<String> = all.unknown.iter().map(|(kind, nodes)| format!("{kind} {nodes}")).collect();
     println!(
-        "\nOf {} nodes the rows are not known: what stands for them in the run gives none of its own.",
-        all.unknown
+        "\nNot compared are {} nodes: scans that ask a filter themselves, and what is not counted as one operator. {}.",
+        all.unknown.values().sum::<usize>(),
+        kinds.join(", ")
     );
     Ok(())
 }

@@ -20,7 +20,7 @@ pub mod progress;
 mod requirements;
 pub(crate) mod running;
 pub(crate) mod runtime_filters;
-mod shared;
+pub(crate) mod shared;
 mod small_sides;
 mod stand_in;
 mod stoppable;

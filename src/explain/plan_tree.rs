@@ -4,7 +4,11 @@
 //! trees have nearly the same shape: DataFusion's planner makes an operator of most nodes, leaves some out (an alias, a filter that the
 //! scan evaluates), and puts some in (exchanges, sorts). Both are walked together; the invariant is that the operator in hand gives exactly
 //! the rows of the node in hand. Operators that change no row count are stepped over where they belong to no node; where anything
-//! else does not fit, the figures below are unknown, not guessed.
+//! else does not fit, the figures below are unknown, not guessed. A subplan that is computed once for several places has its figures at one
+//! of them; at the others only the rows that were read there are known.
+//!
+//! Rows that a join higher up does not want are dropped at the scans ([`lacks_unwanted_rows`]), and a scan asks the filter above it. The
+//! rows of these nodes are those that came; their estimates, which are of all, are not held against them.
 //!
 //! An estimate is the one by which joins are ordered (`optimizer/order/cardinality.rs`), unless the operator knows its rows exactly. Where
 //! a table's size is not known, it is the operator's statistics, or follows from the inputs: a filter keeps a fifth; a join by equality
@@ -22,10 +26,16 @@ use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext
 
 use super::mentions::without_marks;
 use super::report::PlanNode;
+use crate::execution::runtime_filters::lacks_unwanted_rows;
+use crate::execution::shared::SharedExec;
 use crate::optimizer::facts::KnownTable;
 use crate::optimizer::order::Estimates;
 
 type Operator = Arc<dyn ExecutionPlan>;
+
+const RUNTIME_FILTER: &str = "RuntimeFilterExec";
+/// Has its subplan as its input in one place, and no input in the others.
+const SHARED: &str = "SharedExec";
 
 /// The tree of a plan; `physical` is what was made of it, `ran`: it was run to its end.
 pub fn tree(plan: &LogicalPlan, physical: Option<&Operator>, ran: bool) -> PlanNode {
@@ -67,7 +77,9 @@ impl<'a> Walk<'a> {
         };
         children.extend(self.subqueries(plan));
         let misestimate = match (estimated_rows, actual_rows) {
-            (Some(estimated), Some(actual)) => Some(factor(estimated, actual)),
+            (Some(estimated), Some(actual)) if !physical.is_some_and(|physical| leaves_out_rows(plan, physical)) => {
+                Some(factor(estimated, actual))
+            }
             _ => None,
         };
         PlanNode {
@@ -122,6 +134,8 @@ impl<'a> Walk<'a> {
         let inputs = plan.inputs();
         let unknown = || vec![None; inputs.len()];
         match (found, inputs.as_slice()) {
+            // Where a filter of a subplan is that is computed elsewhere cannot be told.
+            (None, [_]) if changes_row_count(plan) && physical.is_some_and(ends_elsewhere) => unknown(),
             (None, [_]) if may_have_no_operator(plan) => vec![physical.cloned()],
             (None, _) => unknown(),
             (Some(found), inputs) => {
@@ -153,7 +167,11 @@ fn sides(left: &LogicalPlan, right: &LogicalPlan, first: &Operator, second: &Ope
     match straight.cmp(&exchanged) {
         std::cmp::Ordering::Greater => Some(false),
         std::cmp::Ordering::Less => Some(true),
-        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Equal => {
+            // If both are the same rows, it does not matter which is which.
+            let subplan = shared_subplan(first);
+            (subplan.is_some() && subplan == shared_subplan(second)).then_some(false)
+        }
     }
 }
 
@@ -166,10 +184,43 @@ fn operators_of<'a>(plan: &LogicalPlan, physical: &'a Operator) -> Option<Found<
         }
         let children = top.children();
         match children.as_slice() {
-            [only] if keeps_row_count(top) || passes_limit_on(plan, top) => top = *only,
+            [only] if is_between_nodes(top) || passes_limit_on(plan, top) => top = *only,
             _ => return None,
         }
     }
+}
+
+/// Whether it belongs to no node, or to one of another kind whose rows are the same.
+fn is_between_nodes(operator: &Operator) -> bool {
+    keeps_row_count(operator) || operator.name() == RUNTIME_FILTER
+}
+
+/// Whether its rows are those of a subplan whose operators are found at another place.
+fn ends_elsewhere(operator: &Operator) -> bool {
+    match operator.children().as_slice() {
+        [] => operator.name() == SHARED,
+        [only] => is_between_nodes(operator) && ends_elsewhere(only),
+        _ => false,
+    }
+}
+
+/// The number of the shared subplan whose rows these are.
+fn shared_subplan(operator: &Operator) -> Option<usize> {
+    if let Some(shared) = operator.downcast_ref::<SharedExec>() {
+        return Some(shared.number());
+    }
+    match operator.children().as_slice() {
+        [only] if is_between_nodes(operator) => shared_subplan(only),
+        _ => None,
+    }
+}
+
+/// Whether the operator gives fewer rows than the node has: without those that a join above does not want, or, a scan, those that the
+/// filter above it does not want.
+fn leaves_out_rows(plan: &LogicalPlan, operator: &Operator) -> bool {
+    let is_scan = matches!(plan, LogicalPlan::TableScan(_));
+    let scan = operators_of(plan, operator).filter(|_| is_scan);
+    scan.is_some_and(|scan| figures::has_filter(scan.top)) || lacks_unwanted_rows(operator)
 }
 
 fn stands_for(plan: &LogicalPlan, operator: &Operator) -> bool {
@@ -187,8 +238,8 @@ fn stands_for(plan: &LogicalPlan, operator: &Operator) -> bool {
         LogicalPlan::Limit(_) => matches!(name, "GlobalLimitExec" | "LocalLimitExec"),
         LogicalPlan::Unnest(_) => name == "UnnestExec",
         LogicalPlan::RecursiveQuery(_) => name == "RecursiveQueryExec",
-        LogicalPlan::TableScan(_) => operator.children().is_empty() && name != "PlaceholderRowExec",
-        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => operator.children().is_empty(),
+        LogicalPlan::TableScan(_) => operator.children().is_empty() && !matches!(name, "PlaceholderRowExec" | SHARED),
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => operator.children().is_empty() && name != SHARED,
         _ => false,
     }
 }
@@ -215,7 +266,10 @@ fn first_stage(operator: &Operator) -> Option<&Operator> {
 
 /// Whether each row that comes in goes out.
 fn keeps_row_count(operator: &Operator) -> bool {
-    operator.fetch().is_none() && (is_exchange(operator) || matches!(operator.name(), "ProjectionExec" | "SortExec"))
+    let name = operator.name();
+    operator.fetch().is_none()
+        && (is_exchange(operator)
+            || matches!(name, "ProjectionExec" | "SortExec" | "CollectKeysExec" | "CompactViewsExec" | SHARED))
 }
 
 /// A limit is also kept by what gathers the rows of the operator that has it first.
@@ -249,6 +303,13 @@ fn may_have_no_operator(plan: &LogicalPlan) -> bool {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Repartition(_)
     )
+}
+
+fn changes_row_count(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(sort) => sort.fetch.is_some(),
+        plan => matches!(plan, LogicalPlan::Filter(_) | LogicalPlan::Limit(_)),
+    }
 }
 
 /// The estimate by the inputs.

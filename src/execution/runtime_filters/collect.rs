@@ -42,6 +42,11 @@ impl CollectKeysExec {
         CollectKeysExec { input, keys }
     }
 
+    /// The keys that are kept.
+    pub(super) fn found(&self) -> impl Iterator<Item = &Arc<FoundKeys>> {
+        self.keys.iter().map(|collected| &collected.found)
+    }
+
     fn over(&self, input: Arc<dyn ExecutionPlan>) -> Self {
         CollectKeysExec { input, keys: self.keys.clone() }
     }

@@ -77,6 +77,11 @@ impl RuntimeFilterExec {
         RuntimeFilterExec::new(input, self.filters.clone())
     }
 
+    /// The keys that are asked for.
+    pub(super) fn found(&self) -> impl Iterator<Item = &Arc<FoundKeys>> {
+        self.filters.iter().map(|filter| &filter.found)
+    }
+
     /// The filters on columns of the input, to be asked before there are rows.
     pub(super) fn for_input(&self) -> KeyFilters {
         let on_column = |filter: &RuntimeFilter| {

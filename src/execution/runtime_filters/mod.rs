@@ -73,6 +73,26 @@ pub(super) fn keys_for_input(plan: &Arc<dyn ExecutionPlan>) -> KeyFilters {
     plan.downcast_ref::<RuntimeFilterExec>().map(RuntimeFilterExec::for_input).unwrap_or_default()
 }
 
+/// Whether rows are missing in what `plan` gives of which only a join above it knows that they are of no use.
+pub(crate) fn lacks_unwanted_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    fn add<'a>(
+        plan: &'a Arc<dyn ExecutionPlan>,
+        asked: &mut Vec<&'a Arc<FoundKeys>>,
+        kept: &mut Vec<&'a Arc<FoundKeys>>,
+    ) {
+        if let Some(filter) = plan.downcast_ref::<RuntimeFilterExec>() {
+            asked.extend(filter.found());
+        }
+        if let Some(collect) = plan.downcast_ref::<CollectKeysExec>() {
+            kept.extend(collect.found());
+        }
+        plan.children().into_iter().for_each(|child| add(child, asked, kept));
+    }
+    let (mut asked, mut kept) = (Vec::new(), Vec::new());
+    add(plan, &mut asked, &mut kept);
+    asked.iter().any(|asked| !kept.iter().any(|kept| Arc::ptr_eq(asked, kept)))
+}
+
 /// A key of a join above: rows that have another value in this column may be dropped.
 #[derive(Debug, Clone)]
 struct Wanted {

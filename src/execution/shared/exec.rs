@@ -66,6 +66,11 @@ impl SharedExec {
         SharedExec { source: Arc::clone(source), shows: false, metrics: ExecutionPlanMetricsSet::new() }
     }
 
+    /// Which of the statement's shared subplans it reads.
+    pub(crate) fn number(&self) -> usize {
+        self.source.number
+    }
+
     pub(super) fn release(&self) {
         self.source.spool.clear();
     }

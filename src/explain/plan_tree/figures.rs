@@ -79,6 +79,13 @@ pub(super) fn scan(operator: &Arc<dyn ExecutionPlan>) -> Option<ScanFigures> {
     Some(figures)
 }
 
+/// Whether a scan of files asks a condition of its rows, or of row groups for all of theirs.
+pub(super) fn has_filter(operator: &Arc<dyn ExecutionPlan>) -> bool {
+    let source = operator.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    let config = source.and_then(|source| source.downcast_ref::<FileScanConfig>());
+    config.is_some_and(|config| config.file_source().filter().is_some())
+}
+
 /// How many were left out, and how many were not.
 fn pruned(metrics: &MetricsSet, wanted: &str) -> Option<(u64, u64)> {
     let mut sum = None;

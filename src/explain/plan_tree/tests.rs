@@ -7,6 +7,8 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 use super::*;
+use crate::session::{Session, SessionOptions};
+use crate::sql::source::Source;
 
 /// `big` with the numbers from 0 to 999 as `k` and a tenth of them as `g`; `small` with 0 to 9 as `g` and the same as `x`. They are files:
 /// scans of memory do not count.
@@ -132,6 +134,72 @@ async fn a_union_has_the_rows_of_each_branch() {
       Projection 5/5
         Filter 5/5
           TableScan 10/10
+    ");
+}
+
+/// The tree of a query over `testdata`, planned and run as a session does it.
+async fn tree_of_session(sql: &str) -> PlanNode {
+    let base = Some(env!("CARGO_MANIFEST_DIR").into());
+    let session = Session::open(SessionOptions { base, ..SessionOptions::default() }).await.unwrap();
+    let source = Source::new("query", sql);
+    let pieces = session.split(&source);
+    let parsed = session.parse(&pieces[0]).unwrap();
+    session.tune(&parsed, true).await.unwrap().plan
+}
+
+/// As [`lines`], with the factor by which the estimate is off.
+fn lines_with_factors(node: &PlanNode) -> String {
+    fn add(node: &PlanNode, depth: usize, lines: &mut String) {
+        let rows = node.actual_rows.map_or_else(|| "?".to_string(), |rows| rows.to_string());
+        let factor = node.misestimate.map_or_else(String::new, |factor| format!(", {factor} off"));
+        lines.push_str(&format!("{}{} {rows}{factor}\n", "  ".repeat(depth), node.node));
+        node.children.iter().for_each(|child| add(child, depth + 1, lines));
+    }
+    let mut text = String::new();
+    add(node, 0, &mut text);
+    text
+}
+
+#[tokio::test]
+async fn what_joins_do_not_want_is_not_held_against_estimates() {
+    let tree = tree_of_session(
+        "SELECT c_name, sum(o_totalprice) FROM 'testdata/tpch/customer.parquet' JOIN 'testdata/tpch/orders.parquet'
+         ON c_custkey = o_custkey WHERE c_acctbal > 9900 GROUP BY c_name",
+    )
+    .await;
+    insta::assert_snapshot!(lines_with_factors(&tree), @r"
+    Aggregate 4, 3 off
+      Projection 59, 2 off
+        Join 59, 2 off
+          Projection 7, 1.7 off
+            Filter 7, 1.7 off
+              TableScan 7
+          TableScan 59
+    ");
+}
+
+#[tokio::test]
+async fn a_shared_subplan_has_its_rows_once() {
+    let tree = tree_of_session(
+        "WITH c AS (SELECT o_custkey AS k, count(*) AS n FROM 'testdata/tpch/orders.parquet' GROUP BY 1)
+         SELECT count(*) FROM c a JOIN c b ON a.n = b.n",
+    )
+    .await;
+    insta::assert_snapshot!(lines_with_factors(&tree), @r"
+    Projection 1, 1 off
+      Aggregate 1, 1 off
+        Projection 46802, 1.2 off
+          Join 46802, 1.2 off
+            SubqueryAlias 1000, 1.5 off
+              SubqueryAlias 1000, 1.5 off
+                Projection 1000, 1.5 off
+                  Aggregate 1000, 1.5 off
+                    TableScan 15000, 1 off
+            SubqueryAlias 1000, 1.5 off
+              SubqueryAlias 1000, 1.5 off
+                Projection 1000, 1.5 off
+                  Aggregate 1000, 1.5 off
+                    TableScan ?
     ");
 }
 
