@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::physical_expr::LexOrdering;
 
 /// How many pieces a partition's share of the files is read in.
-const PIECES_OF_PARTITION: usize = 8;
+const PIECES_OF_PARTITION: usize = 16;
 
 /// In bytes. Opening a piece costs time, too.
 const LEAST_PIECE: u64 = 16 << 20;
@@ -78,7 +78,7 @@ mod tests {
     fn large_files_are_read_in_more_pieces_than_there_are_partitions() {
         assert_eq!(pieces(&config(&[MIB]), 4), 4);
         assert_eq!(pieces(&config(&[90 * MIB, 10 * MIB]), 4), 6);
-        assert_eq!(pieces(&config(&[10_000 * MIB]), 4), 32);
+        assert_eq!(pieces(&config(&[10_000 * MIB]), 4), 64);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use super::errors::read_error;
 use super::format::plain_reader;
 use super::forward::describe_by_inner;
 use super::location::Location;
-use super::pages::{KeyFilters, PageMorselizer, Reading};
+use super::pages::{KeyFilters, LastFile, PageMorselizer, Reading};
 use super::pieces;
 use crate::catalog::model::FileFormat;
 
@@ -101,6 +101,7 @@ impl NamedSource {
             partitions: config.file_groups.len(),
             metrics: source.metrics().clone(),
             local: (config.object_store_url == ObjectStoreUrl::local_filesystem()).then(Arc::default),
+            last: LastFile::default(),
         };
         Ok(Box::new(PageMorselizer { reading: Arc::new(reading), otherwise: Arc::from(otherwise) }))
     }

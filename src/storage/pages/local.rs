@@ -2,12 +2,15 @@
 //!
 //! The store reads each chunk into new memory, on one of several threads, and clears it first. Memory that is new costs the system more than
 //! reading what it has in its cache, and what one thread frees another one does not get: of a file of 2 GB some 500 MB stayed.
+//!
+//! What the system has in its cache is read at once, by the thread that decodes it: another one would have to be woken, and leave the bytes
+//! in the cache of its own core.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -60,12 +63,12 @@ impl Drop for Lent {
     }
 }
 
-/// A file of the local file system.
-#[derive(Debug)]
+/// A file of the local file system. Its pieces are read through clones.
+#[derive(Debug, Clone)]
 pub(super) struct LocalFile {
-    path: PathBuf,
+    path: Arc<PathBuf>,
     /// Since it was first read.
-    file: Option<Arc<File>>,
+    file: Arc<OnceLock<File>>,
     spare: Arc<Spare>,
 }
 
@@ -73,31 +76,65 @@ impl LocalFile {
     /// `None`: there can be no such file.
     pub(super) fn new(location: &Path, spare: Arc<Spare>) -> Option<Self> {
         let path = LocalFileSystem::new().path_to_filesystem(location).ok()?;
-        Some(LocalFile { path, file: None, spare })
+        Some(LocalFile { path: Arc::new(path), file: Arc::default(), spare })
     }
 
     /// The bytes of all ranges. Why there are none is for the store to say.
-    pub(super) async fn read(&mut self, ranges: Vec<Range<u64>>) -> io::Result<Vec<Bytes>> {
-        let (path, opened, spare) = (self.path.clone(), self.file.clone(), Arc::clone(&self.spare));
+    pub(super) async fn read(&self, ranges: Vec<Range<u64>>) -> io::Result<Vec<Bytes>> {
+        if let Some(file) = self.file.get()
+            && let Some(chunks) = ranges.iter().map(|range| read_cached(file, range, &self.spare)).collect()
+        {
+            return Ok(chunks);
+        }
+        let LocalFile { path, file, spare } = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let file = match opened {
+            let file = match file.get() {
                 Some(file) => file,
-                None => Arc::new(File::open(path)?),
+                None => {
+                    let opened = File::open(path.as_path())?;
+                    file.get_or_init(|| opened)
+                }
             };
-            let chunks = ranges.into_iter().map(|range| read_range(&file, range, &spare)).collect::<io::Result<_>>()?;
-            Ok::<_, io::Error>((file, chunks))
+            ranges.into_iter().map(|range| read_range(file, range, &spare)).collect()
         });
-        let (file, chunks) = reading.await.map_err(io::Error::other)??;
-        self.file = Some(file);
-        Ok(chunks)
+        reading.await.map_err(io::Error::other)?
     }
 }
 
-fn read_range(file: &File, range: Range<u64>, home: &Arc<Spare>) -> io::Result<Bytes> {
+/// Room for the bytes of a range.
+fn room_for(range: &Range<u64>, home: &Arc<Spare>) -> io::Result<Lent> {
     let len = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
-    let mut chunk = Lent { buffer: home.take(len), len, home: Arc::clone(home) };
+    Ok(Lent { buffer: home.take(len), len, home: Arc::clone(home) })
+}
+
+fn read_range(file: &File, range: Range<u64>, home: &Arc<Spare>) -> io::Result<Bytes> {
+    let mut chunk = room_for(&range, home)?;
+    let len = chunk.len;
     read_exact_at(file, &mut chunk.buffer[..len], range.start)?;
     Ok(Bytes::from_owner(chunk))
+}
+
+/// The bytes of a range if that takes no waiting for the disk.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &File, range: &Range<u64>, home: &Arc<Spare>) -> Option<Bytes> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let mut chunk = room_for(range, home).ok()?;
+    let mut at = 0;
+    while at < chunk.len {
+        let rest = io::IoSliceMut::new(&mut chunk.buffer[at..chunk.len]);
+        // It gives fewer bytes where the cache ends, and an error where it has none.
+        match preadv2(file, &mut [rest], range.start + at as u64, ReadWriteFlags::NOWAIT) {
+            Ok(0) | Err(_) => return None,
+            Ok(more) => at += more,
+        }
+    }
+    Some(Bytes::from_owner(chunk))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_file: &File, _range: &Range<u64>, _home: &Arc<Spare>) -> Option<Bytes> {
+    None
 }
 
 #[cfg(unix)]
@@ -122,7 +159,7 @@ mod tests {
         let path = folder.path().join("a b%");
         std::fs::write(&path, (0..=255).collect::<Vec<u8>>()).unwrap();
         let spare = Arc::new(Spare::default());
-        let mut file = LocalFile::new(&Path::from_filesystem_path(&path).unwrap(), Arc::clone(&spare)).unwrap();
+        let file = LocalFile::new(&Path::from_filesystem_path(&path).unwrap(), Arc::clone(&spare)).unwrap();
         let one = |range: Range<u64>| std::iter::once(range).collect();
         let first = file.read(vec![0..3, 100..200]).await.unwrap();
         assert_eq!(first[0], [0_u8, 1, 2].as_slice());

@@ -13,8 +13,8 @@
 //! values of all codes first, and a bitmap of NULLs takes it as long as the values.
 //!
 //! A [`file`] is read so if all of its columns that are needed are flat, of a type that [`values`] knows, and in pages that are plain or
-//! coded. The reader of DataFusion reads the others. What is left out here is asked once more above the scan, so a
-//! [`condition`] that does not pay may rest.
+//! coded. The reader of DataFusion reads the others, and those of which the page [`index`] leaves few rows. What is left out here is asked
+//! once more above the scan, so a [`condition`] that does not pay may rest.
 
 mod bits;
 mod chunk;
@@ -22,6 +22,8 @@ mod column;
 mod condition;
 mod file;
 mod hybrid;
+mod index;
+mod known;
 mod local;
 mod pruning;
 mod rows;
@@ -45,9 +47,12 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use object_store::path::Path;
+use parking_lot::Mutex;
 
 pub(crate) use condition::{KeyFilter, KeyFilters};
 use file::{OpenFile, Opened};
+use known::Known;
 pub(super) use local::Spare;
 
 /// What one partition of a scan reads, and how.
@@ -67,6 +72,23 @@ pub(super) struct Reading {
     pub(super) metrics: ExecutionPlanMetricsSet,
     /// If files are those of the local file system: memory for what is read of them.
     pub(super) local: Option<Arc<Spare>>,
+    /// The file that was opened last.
+    pub(super) last: LastFile,
+}
+
+/// What is known of one file.
+#[derive(Default)]
+pub(super) struct LastFile(Mutex<Option<(Path, Known)>>);
+
+impl LastFile {
+    fn of(&self, location: &Path) -> Option<Known> {
+        let last = self.0.lock();
+        last.as_ref().filter(|(known, _)| known == location).map(|(_, known)| known.clone())
+    }
+
+    fn remember(&self, location: &Path, known: &Known) {
+        *self.0.lock() = Some((location.clone(), known.clone()));
+    }
 }
 
 impl Debug for Reading {

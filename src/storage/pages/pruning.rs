@@ -9,27 +9,56 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr_common::physical_expr::snapshot_generation;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use parking_lot::Mutex;
 use parquet::file::metadata::ParquetMetaData;
 
-/// Knows the condition on a file's rows, which may become narrower while it is read.
-pub(super) struct GroupPruner {
-    condition: Option<Arc<dyn PhysicalExpr>>,
+/// The condition on a file's rows, which may become narrower while it is read.
+pub(super) struct Pruning {
+    condition: Arc<dyn PhysicalExpr>,
     schema: SchemaRef,
-    footer: Arc<ParquetMetaData>,
     most_in_list: usize,
+    /// What it says of statistics, and how often it had changed by then.
+    last: Mutex<Option<(u64, Option<Arc<PruningPredicate>>)>>,
+}
+
+impl Pruning {
+    pub(super) fn new(condition: Arc<dyn PhysicalExpr>, schema: SchemaRef, options: &ParquetOptions) -> Arc<Self> {
+        Arc::new(Pruning { condition, schema, most_in_list: options.max_in_list_size, last: Mutex::new(None) })
+    }
+
+    fn generation(&self) -> u64 {
+        snapshot_generation(&self.condition)
+    }
+
+    /// As it is now.
+    fn of_statistics(&self) -> Option<Arc<PruningPredicate>> {
+        let generation = self.generation();
+        let mut last = self.last.lock();
+        match &*last {
+            Some((known, predicate)) if *known == generation => predicate.clone(),
+            _ => {
+                let predicate = PruningPredicateBuilder::new()
+                    .with_file_schema(Arc::clone(&self.schema))
+                    .with_max_in_list_size(self.most_in_list)
+                    .build(Arc::clone(&self.condition));
+                *last = Some((generation, predicate.clone()));
+                predicate
+            }
+        }
+    }
+}
+
+/// Leaves out row groups of a piece of a file.
+pub(super) struct GroupPruner {
+    pruning: Option<Arc<Pruning>>,
+    footer: Arc<ParquetMetaData>,
     /// How often the condition had changed when it was looked at.
     generation: u64,
 }
 
 impl GroupPruner {
-    pub(super) fn new(
-        condition: Option<Arc<dyn PhysicalExpr>>,
-        schema: SchemaRef,
-        footer: Arc<ParquetMetaData>,
-        options: &ParquetOptions,
-    ) -> Self {
-        let condition = condition.filter(|_| options.pruning);
-        GroupPruner { condition, schema, footer, most_in_list: options.max_in_list_size, generation: 0 }
+    pub(super) fn new(pruning: Option<Arc<Pruning>>, footer: Arc<ParquetMetaData>) -> Self {
+        GroupPruner { pruning, footer, generation: 0 }
     }
 
     /// The row groups of which rows may be wanted, of those that are `here`.
@@ -37,8 +66,8 @@ impl GroupPruner {
         let mut plan = ParquetAccessPlan::new_none(self.footer.num_row_groups());
         (0..self.footer.num_row_groups()).filter(|group| here(*group)).for_each(|group| plan.scan(group));
         let mut plan = RowGroupAccessPlanFilter::new(plan);
-        match self.condition() {
-            Some(condition) => self.prune(&mut plan, &condition, metrics),
+        match self.as_it_is_now() {
+            Some((pruning, predicate)) => self.prune(&mut plan, &pruning, &predicate, metrics),
             None => metrics.row_groups_pruned_statistics.add_matched(plan.remaining_row_group_count()),
         }
         // There are none to be asked.
@@ -48,30 +77,35 @@ impl GroupPruner {
 
     /// Whether rows of a group may still be wanted, by what has become known since it was looked at last.
     pub(super) fn is_wanted(&mut self, group: usize) -> bool {
-        let generation = self.condition.as_ref().map_or(0, snapshot_generation);
+        let generation = self.pruning.as_ref().map_or(0, |pruning| pruning.generation());
         if generation == self.generation {
             return true;
         }
-        let Some(condition) = self.condition() else { return true };
+        let Some((pruning, predicate)) = self.as_it_is_now() else { return true };
         let mut plan = ParquetAccessPlan::new_none(self.footer.num_row_groups());
         plan.scan(group);
         let mut plan = RowGroupAccessPlanFilter::new(plan);
-        self.prune(&mut plan, &condition, &ParquetFileMetrics::new(0, "", &ExecutionPlanMetricsSet::new()));
+        let metrics = ParquetFileMetrics::new(0, "", &ExecutionPlanMetricsSet::new());
+        self.prune(&mut plan, &pruning, &predicate, &metrics);
         !plan.is_empty()
     }
 
-    /// As it is now.
-    fn condition(&mut self) -> Option<Arc<PruningPredicate>> {
-        let condition = self.condition.as_ref()?;
-        self.generation = snapshot_generation(condition);
-        PruningPredicateBuilder::new()
-            .with_file_schema(Arc::clone(&self.schema))
-            .with_max_in_list_size(self.most_in_list)
-            .build(Arc::clone(condition))
+    fn as_it_is_now(&mut self) -> Option<(Arc<Pruning>, Arc<PruningPredicate>)> {
+        let pruning = Arc::clone(self.pruning.as_ref()?);
+        // Before it is looked at: what changes meanwhile is looked at once more.
+        self.generation = pruning.generation();
+        let predicate = pruning.of_statistics()?;
+        Some((pruning, predicate))
     }
 
-    fn prune(&self, plan: &mut RowGroupAccessPlanFilter, condition: &PruningPredicate, metrics: &ParquetFileMetrics) {
+    fn prune(
+        &self,
+        plan: &mut RowGroupAccessPlanFilter,
+        pruning: &Pruning,
+        predicate: &PruningPredicate,
+        metrics: &ParquetFileMetrics,
+    ) {
         let schema = self.footer.file_metadata().schema_descr();
-        plan.prune_by_statistics(&self.schema, schema, self.footer.row_groups(), condition, metrics);
+        plan.prune_by_statistics(&pruning.schema, schema, self.footer.row_groups(), predicate, metrics);
     }
 }

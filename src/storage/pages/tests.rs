@@ -34,7 +34,7 @@ use proptest::prelude::*;
 use super::condition::KeyFilter;
 use super::file::{Opened, open};
 use super::rows::rows_of;
-use super::{OpenFile, Reading};
+use super::{LastFile, OpenFile, Reading};
 
 /// How a file is written.
 #[derive(Debug, Clone)]
@@ -199,6 +199,7 @@ async fn opened(
         partitions: 1,
         metrics: ExecutionPlanMetricsSet::new(),
         local: None,
+        last: LastFile::default(),
     };
     let opened = open(&reading, PartitionedFile::new("file.parquet", size)).await?;
     Ok((reading, opened))
@@ -413,6 +414,49 @@ fn other_types_and_encodings_are_read_otherwise() {
     let delta = WriterProperties::builder().set_dictionary_enabled(false).set_encoding(Encoding::DELTA_BINARY_PACKED);
     assert!(is_otherwise(&numbers, delta.build()));
     assert!(is_otherwise(&of(Arc::new(BooleanArray::from(vec![true, false]))), WriterProperties::builder().build()));
+}
+
+/// Their pages are fetched alone. What a join has found does not count: it is not the same for all that read the file.
+#[test]
+fn few_rows_by_the_page_index_are_read_otherwise() {
+    const ROWS: i64 = 100_000;
+    let sorted = Arc::new((0..ROWS).map(Some).collect::<Int64Array>()) as ArrayRef;
+    let mixed = Arc::new((0..ROWS).map(|row| Some(row * 7919 % ROWS)).collect::<Int64Array>()) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("sorted", sorted), ("mixed", mixed)]).unwrap();
+    let written = |rows_in_group: usize, statistics: EnabledStatistics| -> bytes::Bytes {
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(rows_in_group))
+            .set_data_page_row_count_limit(1000)
+            .set_write_batch_size(1000)
+            .set_statistics_enabled(statistics);
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap().into()
+    };
+    let below = |column: usize, bound: i64| -> Arc<dyn PhysicalExpr> {
+        let column = Arc::new(Column::new(batch.schema().field(column).name(), column));
+        Arc::new(BinaryExpr::new(column, Operator::Lt, Arc::new(Literal::new(ScalarValue::from(bound)))))
+    };
+    let is_otherwise = |bytes: &bytes::Bytes, predicate: Arc<dyn PhysicalExpr>| {
+        let schema = batch.schema();
+        let opened = opened(bytes.clone(), &schema, Some(predicate), Vec::new());
+        matches!(runtime().block_on(opened).unwrap().1, Opened::Otherwise)
+    };
+    let indexed = written(usize::MAX >> 1, EnabledStatistics::Page);
+    assert!(is_otherwise(&indexed, below(0, 2_500)));
+    assert!(!is_otherwise(&indexed, below(0, ROWS / 2)));
+    assert!(!is_otherwise(&indexed, below(1, 2_500)));
+    let both = Arc::new(BinaryExpr::new(below(1, 2_500), Operator::And, below(0, 2_500)));
+    assert!(is_otherwise(&indexed, both));
+    let found = DynamicFilterPhysicalExpr::new(vec![Arc::new(Column::new("sorted", 0))], below(0, 2_500));
+    assert!(!is_otherwise(&indexed, Arc::new(found)));
+    assert!(!is_otherwise(&written(usize::MAX >> 1, EnabledStatistics::Chunk), below(0, 2_500)));
+    // Of two row groups one is left, and of that few pages; by the other column both are.
+    let in_groups = written(70_000, EnabledStatistics::Page);
+    assert!(is_otherwise(&in_groups, below(0, 2_500)));
+    assert!(!is_otherwise(&in_groups, below(1, 2_500)));
+    // So few rows are fetched as quickly as the index.
+    assert!(!is_otherwise(&written(10_000, EnabledStatistics::Page), below(0, 500)));
 }
 
 /// A footer can say anything of where its chunks are.
