@@ -4,6 +4,7 @@
 //! the memory of pages that were read is used again. Other codecs are left to the crate.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -149,9 +150,9 @@ impl Pages {
         if self.ahead.is_some() {
             return Ok(None);
         }
-        let Some(next) = self.reader.peek_next_page()? else { return Ok(None) };
+        let Some(next) = guarded(|| self.reader.peek_next_page())? else { return Ok(None) };
         let Some(rows) = next.num_levels.filter(|of_page| !next.is_dict && *of_page <= rows) else { return Ok(None) };
-        self.reader.skip_next_page()?;
+        guarded(|| self.reader.skip_next_page())?;
         self.was_skipped = true;
         Ok(Some(rows))
     }
@@ -160,7 +161,7 @@ impl Pages {
         if let Some(ahead) = self.ahead.take() {
             return Ok(Some(NextPage::Data(ahead)));
         }
-        let Some(page) = self.reader.get_next_page()? else { return Ok(None) };
+        let Some(page) = guarded(|| self.reader.get_next_page())? else { return Ok(None) };
         let was_skipped = std::mem::take(&mut self.was_skipped);
         if let FilePage::DictionaryPage { buf, num_values, encoding, .. } = page {
             if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY) {
@@ -174,7 +175,7 @@ impl Pages {
         }
         let mut page = DataBytes::of(page, self.is_optional)?;
         let Some(snappy) = &mut self.snappy else { return Ok(Some(NextPage::Data(page.into_page(self.is_optional)?))) };
-        let next = if was_skipped { None } else { self.reader.get_next_page()? };
+        let next = if was_skipped { None } else { guarded(|| self.reader.get_next_page())? };
         if let Some(next) = next {
             let mut next = DataBytes::of(next, self.is_optional)?;
             snappy.decompress_both([&mut page, &mut next])?;
@@ -243,6 +244,12 @@ fn without_work(compressed: &Bytes) -> Option<Bytes> {
         return Some(Bytes::new());
     }
     snappy::as_it_was(compressed).map(|range| compressed.slice(range))
+}
+
+/// Does what ends in a panic of the crate where a page's header is not what it should be.
+fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let damaged = |_| Err(ParquetError::General("the header of a page is damaged".to_string()));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(damaged)
 }
 
 /// For pages that are decompressed here, a reader that believes that they are not compressed.

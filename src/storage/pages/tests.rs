@@ -31,6 +31,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use proptest::prelude::*;
 
+use super::chunk::{ChunkBytes, Pages};
 use super::condition::KeyFilter;
 use super::file::{Opened, open};
 use super::rows::rows_of;
@@ -477,6 +478,25 @@ fn chunks_lie_in_their_file() {
         let error = moved(start, len).unwrap_err();
         assert!(error.contains("outside of its file"), "{error}");
     }
+}
+
+/// A page can say that it is of one version and have the header of the other.
+#[test]
+fn a_page_has_the_header_of_its_kind() {
+    let written = Written { is_version_2: true, has_dictionaries: false, ..even(100) };
+    let batch = batch(&written);
+    let bytes = bytes(&written, &batch);
+    let (_, opened) = runtime().block_on(opened(bytes.clone(), &batch.schema(), None, Vec::new())).unwrap();
+    let Opened::ByPages(file) = opened else { panic!("the file is not read page by page") };
+    let chunk = file.footer.row_group(0).column(0);
+    let start = chunk.data_page_offset() as usize;
+    // The first field of the header is the kind: 3 is version 2, and 0 version 1.
+    let mut broken = bytes[start..].to_vec();
+    assert_eq!(broken[..2], [0x15, 3 << 1]);
+    broken[1] = 0;
+    let bytes = ChunkBytes { start: start as u64, bytes: broken.into() };
+    let error = Pages::new(chunk, bytes, 100).unwrap().skip(100).unwrap_err().to_string();
+    assert!(error.contains("header of a page is damaged"), "{error}");
 }
 
 /// A text that is none is an error and not a row.
