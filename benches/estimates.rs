@@ -72,7 +72,7 @@ impl Errors {
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let session = Session::open(SessionOptions::default()).await?;
     session.register_data(&arguments.data.to_string_lossy()).await?;
-    // They leave out rows that joins above do not want, which no estimate counts. The plans are the same.
+    // Scans that are asked for what joins have found leave out rows, which no estimate counts. The plans are the same without.
     session.query("SET ostrich.optimizer.disabled_rules = 'runtime_filters'").await?;
     session.query("SET datafusion.optimizer.enable_dynamic_filter_pushdown = false").await?;
     if let Some(setup) = &arguments.setup {

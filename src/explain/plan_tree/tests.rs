@@ -38,17 +38,24 @@ async fn tree_of(sql: &str, run: bool) -> PlanNode {
     tree(&plan, Some(&physical), run)
 }
 
-/// `Node estimated/actual`, indented.
-fn lines(node: &PlanNode) -> String {
-    fn add(node: &PlanNode, depth: usize, lines: &mut String) {
-        let number = |rows: Option<u64>| rows.map_or_else(|| "?".to_string(), |rows| rows.to_string());
-        let (estimated, actual) = (number(node.estimated_rows), number(node.actual_rows));
-        lines.push_str(&format!("{}{} {estimated}/{actual}\n", "  ".repeat(depth), node.node));
-        node.children.iter().for_each(|child| add(child, depth + 1, lines));
+/// A line for each node with what `figures` says of it, indented.
+fn lines_with(node: &PlanNode, figures: &dyn Fn(&PlanNode) -> String) -> String {
+    fn add(node: &PlanNode, depth: usize, figures: &dyn Fn(&PlanNode) -> String, lines: &mut String) {
+        lines.push_str(&format!("{}{} {}\n", "  ".repeat(depth), node.node, figures(node)));
+        node.children.iter().for_each(|child| add(child, depth + 1, figures, lines));
     }
     let mut text = String::new();
-    add(node, 0, &mut text);
+    add(node, 0, figures, &mut text);
     text
+}
+
+fn or_unknown(rows: Option<u64>) -> String {
+    rows.map_or_else(|| "?".to_string(), |rows| rows.to_string())
+}
+
+/// `Node estimated/actual`, indented.
+fn lines(node: &PlanNode) -> String {
+    lines_with(node, &|node| format!("{}/{}", or_unknown(node.estimated_rows), or_unknown(node.actual_rows)))
 }
 
 #[tokio::test]
@@ -147,17 +154,12 @@ async fn tree_of_session(sql: &str) -> PlanNode {
     session.tune(&parsed, true).await.unwrap().plan
 }
 
-/// As [`lines`], with the factor by which the estimate is off.
+/// `Node actual`, and the factor by which the estimate is off, indented.
 fn lines_with_factors(node: &PlanNode) -> String {
-    fn add(node: &PlanNode, depth: usize, lines: &mut String) {
-        let rows = node.actual_rows.map_or_else(|| "?".to_string(), |rows| rows.to_string());
+    lines_with(node, &|node| {
         let factor = node.misestimate.map_or_else(String::new, |factor| format!(", {factor} off"));
-        lines.push_str(&format!("{}{} {rows}{factor}\n", "  ".repeat(depth), node.node));
-        node.children.iter().for_each(|child| add(child, depth + 1, lines));
-    }
-    let mut text = String::new();
-    add(node, 0, &mut text);
-    text
+        or_unknown(node.actual_rows) + &factor
+    })
 }
 
 #[tokio::test]

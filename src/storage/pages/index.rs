@@ -16,7 +16,7 @@ use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_expr_common::physical_expr::snapshot_generation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use super::known::{columns_of, leaf_of};
@@ -35,27 +35,32 @@ pub(super) async fn leaves_few_rows(
     schema: &SchemaRef,
     condition: &Arc<dyn PhysicalExpr>,
     options: &ParquetOptions,
-) -> bool {
+) -> Result<bool> {
     let stays = |part: &&Arc<dyn PhysicalExpr>| snapshot_generation(part) == 0;
     let fixed: Vec<_> = split_conjunction(condition).into_iter().filter(stays).cloned().collect();
     let fixed = conjunction(fixed);
     if !options.enable_page_index || !has_page_index(footer, &fixed) {
-        return false;
+        return Ok(false);
     }
     let metrics = ParquetFileMetrics::new(0, "", &ExecutionPlanMetricsSet::new());
     let pruning = Pruning::new(Arc::clone(&fixed), Arc::clone(schema), options);
     let groups = GroupPruner::new(Some(pruning), Arc::clone(footer)).groups(|_| true, &metrics);
     // A file all of whose row groups may have wanted rows is not sorted by them, and so their pages may, too.
     if groups.len() == footer.num_row_groups() && groups.len() > 1 {
-        return false;
+        return Ok(false);
     }
     let rows_of = |group: usize| usize::try_from(footer.row_group(group).num_rows()).unwrap_or_default();
     let rows: usize = groups.iter().map(|group| rows_of(*group)).sum();
     if rows < MANY_ROWS {
-        return false;
+        return Ok(false);
     }
-    // An index that cannot be read leaves nothing out.
-    let Ok(indexed) = with_page_index(footer, reader).await else { return false };
+    let indexed = match with_page_index(footer, reader).await {
+        Ok(indexed) => indexed,
+        // A store that fails now may not fail for the next partition, which would then read the file in another way.
+        Err(error @ ParquetError::External(_)) => return Err(error),
+        // A broken index is broken for all of them, and leaves nothing out.
+        Err(_) => return Ok(false),
+    };
     let mut plan = ParquetAccessPlan::new_none(footer.num_row_groups());
     groups.iter().for_each(|group| plan.scan(*group));
     let plan = PagePruningAccessPlanFilter::new(&fixed, Arc::clone(schema)).prune_plan_with_page_index(
@@ -70,7 +75,7 @@ pub(super) async fn leaves_few_rows(
         RowGroupAccess::Scan => rows_of(group),
         RowGroupAccess::Selection(selection) => selection.row_count(),
     });
-    left.sum::<usize>() * FEW <= rows
+    Ok(left.sum::<usize>() * FEW <= rows)
 }
 
 async fn with_page_index(

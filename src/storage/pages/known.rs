@@ -122,7 +122,7 @@ pub(super) async fn know(
         return Ok(Known::Otherwise);
     }
     if let Some(predicate) = &predicate
-        && index::leaves_few_rows(reader, &footer, &physical, predicate, options).await
+        && index::leaves_few_rows(reader, &footer, &physical, predicate, options).await?
     {
         return Ok(Known::Otherwise);
     }

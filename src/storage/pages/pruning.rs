@@ -30,19 +30,20 @@ impl Pruning {
         snapshot_generation(&self.condition)
     }
 
-    /// As it is now.
-    fn of_statistics(&self) -> Option<Arc<PruningPredicate>> {
+    /// As it is now, and how often it has changed.
+    fn of_statistics(&self) -> (u64, Option<Arc<PruningPredicate>>) {
+        // Before it is looked at: what changes meanwhile is looked at once more.
         let generation = self.generation();
         let mut last = self.last.lock();
         match &*last {
-            Some((known, predicate)) if *known == generation => predicate.clone(),
+            Some(known) if known.0 == generation => known.clone(),
             _ => {
                 let predicate = PruningPredicateBuilder::new()
                     .with_file_schema(Arc::clone(&self.schema))
                     .with_max_in_list_size(self.most_in_list)
                     .build(Arc::clone(&self.condition));
                 *last = Some((generation, predicate.clone()));
-                predicate
+                (generation, predicate)
             }
         }
     }
@@ -67,7 +68,7 @@ impl GroupPruner {
         (0..self.footer.num_row_groups()).filter(|group| here(*group)).for_each(|group| plan.scan(group));
         let mut plan = RowGroupAccessPlanFilter::new(plan);
         match self.as_it_is_now() {
-            Some((pruning, predicate)) => self.prune(&mut plan, &pruning, &predicate, metrics),
+            Some(predicate) => self.prune(&mut plan, &predicate, metrics),
             None => metrics.row_groups_pruned_statistics.add_matched(plan.remaining_row_group_count()),
         }
         // There are none to be asked.
@@ -81,31 +82,23 @@ impl GroupPruner {
         if generation == self.generation {
             return true;
         }
-        let Some((pruning, predicate)) = self.as_it_is_now() else { return true };
+        let Some(predicate) = self.as_it_is_now() else { return true };
         let mut plan = ParquetAccessPlan::new_none(self.footer.num_row_groups());
         plan.scan(group);
         let mut plan = RowGroupAccessPlanFilter::new(plan);
         let metrics = ParquetFileMetrics::new(0, "", &ExecutionPlanMetricsSet::new());
-        self.prune(&mut plan, &pruning, &predicate, &metrics);
+        self.prune(&mut plan, &predicate, &metrics);
         !plan.is_empty()
     }
 
-    fn as_it_is_now(&mut self) -> Option<(Arc<Pruning>, Arc<PruningPredicate>)> {
-        let pruning = Arc::clone(self.pruning.as_ref()?);
-        // Before it is looked at: what changes meanwhile is looked at once more.
-        self.generation = pruning.generation();
-        let predicate = pruning.of_statistics()?;
-        Some((pruning, predicate))
+    fn as_it_is_now(&mut self) -> Option<Arc<PruningPredicate>> {
+        let (generation, predicate) = self.pruning.as_ref()?.of_statistics();
+        self.generation = generation;
+        predicate
     }
 
-    fn prune(
-        &self,
-        plan: &mut RowGroupAccessPlanFilter,
-        pruning: &Pruning,
-        predicate: &PruningPredicate,
-        metrics: &ParquetFileMetrics,
-    ) {
+    fn prune(&self, plan: &mut RowGroupAccessPlanFilter, predicate: &PruningPredicate, metrics: &ParquetFileMetrics) {
         let schema = self.footer.file_metadata().schema_descr();
-        plan.prune_by_statistics(&pruning.schema, schema, self.footer.row_groups(), predicate, metrics);
+        plan.prune_by_statistics(predicate.schema(), schema, self.footer.row_groups(), predicate, metrics);
     }
 }
